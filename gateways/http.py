@@ -1,0 +1,94 @@
+"""HTTP as the protocols use it: raw parameters, flat JSON. Nothing here sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
+
+from gateways.base import Answer, Request, Response
+from gateways.errors import Malformed
+
+_NAME_QUOTED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a query string: its decoded name, its decoded bytes, and the `name=value` it was written as."""
+
+    name: str
+    value: bytes = field(repr=False)
+    raw: bytes = field(repr=False)
+
+
+def parameters(query: bytes) -> list[Parameter]:
+    """Split a raw query string, in order; a name that is not text counts as a strange name, not as an error."""
+    read = []
+    for pair in filter(None, query.split(b"&")):
+        name, _, value = (unquote_to_bytes(part.replace(b"+", b" ")) for part in pair.partition(b"="))
+        read.append(Parameter(name.decode("utf-8", "backslashreplace"), value, pair))
+    return read
+
+
+def text(name: str, value: bytes) -> str:
+    """Read the value as UTF-8 without NUL, which no database keeps. Raises Malformed."""
+    try:
+        return _storable(name, value.decode())
+    except UnicodeDecodeError:
+        raise Malformed(f"{name} is not UTF-8") from None
+
+
+def flat_json(body: bytes) -> dict[str, str]:
+    """Read a JSON object of plain values, each as the characters it was sent with: signatures are made over those.
+
+    Numbers stay text and null is empty. Raises Malformed for anything nested, boolean or named twice.
+    """
+    try:
+        read = json.loads(body, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise Malformed("the body is not JSON") from None
+    if not isinstance(read, dict):
+        raise Malformed("the body is not a JSON object")
+    return {name: _plain(name, value) for name, value in read.items()}
+
+
+def answered_json(response: Response) -> dict[str, str]:
+    """Read a flat JSON answer (`flat_json`). Raises Malformed when its status is not 200."""
+    if response.status != 200:
+        raise Malformed(f"the answer's status is {response.status}")
+    return flat_json(response.body)
+
+
+def post_json(url: str, document: Mapping[str, str]) -> Request:
+    """Build a POST of JSON, ASCII only."""
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    return Request("POST", url, headers, json.dumps(document, separators=(",", ":")).encode())
+
+
+def json_answer(document: Mapping[str, str]) -> Answer:
+    """Answer 200 with JSON, ASCII only."""
+    return Answer(200, "application/json", json.dumps(document, separators=(",", ":")).encode())
+
+
+def _once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    read: dict[str, object] = {}
+    for name, value in pairs:
+        if name in read:
+            raise Malformed(f"{name[:_NAME_QUOTED]!a} is given twice")
+        read[name] = value
+    return read
+
+
+def _plain(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _storable(name, value)
+    raise Malformed(f"{name[:_NAME_QUOTED]!a} is not a plain value")
+
+
+def _storable(name: str, value: str) -> str:
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
+        raise Malformed(f"{name[:_NAME_QUOTED]!a} holds what is no character")
+    return value

@@ -1,0 +1,108 @@
+"""The file in which the gateway lists a day's money, and the planned ways in which it disagrees with the hub.
+
+VNPAY's real layout is not public: this one is an example.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+
+from gateways.simulator.books import Fact, Order
+from gateways.simulator.config import GMT7, INSTANT
+
+COLUMNS = ("STT", "MaGiaoDich", "MaThamChieu", "LoaiGiaoDich", "ThoiGian", "SoTien", "Phi", "NganHang", "TrangThai")
+PAYMENT, REFUND = "THANH_TOAN", "HOAN_TIEN"
+_TRAILER = "TONG"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row: amount and fee in whole VND, refunds positive; `at` is GMT+7."""
+
+    transaction: str
+    reference: str
+    at: datetime
+    amount: int
+    kind: str = PAYMENT
+    fee: int = 0
+    bank: str = "NCB"
+    state: str = "THANH_CONG"
+
+
+def lines_of(orders: Iterable[Order], disagreements: Iterable[Fact], day: date) -> list[Line]:
+    """List what is paid, not reversed, with vnp_PayDate on the day; then let each disagreement of that day change it."""
+    lines = [
+        Line(order.transaction, order.reference, _instant(order.pay_date), order.amount, bank=order.bank)
+        for order in orders
+        if order.status == "00" and order.pay_date.startswith(f"{day:%Y%m%d}")
+    ]
+    true = {line.reference: line for line in lines}
+    for each in disagreements:
+        if each["kind"] == "extra" and each["date"] == day.isoformat():
+            noon = datetime.combine(day, time(12, tzinfo=GMT7))
+            lines.append(Line(each["number"], each.get("reference") or f"LA{each['number']}", noon, each.get("amount", 100_000)))
+        elif each["kind"] != "extra" and each["reference"] in true:
+            lines = DISAGREEMENTS[each["kind"]](lines, true[each["reference"]], each)
+    return sorted(lines, key=lambda line: (line.at, line.transaction))
+
+
+def written(lines: Iterable[Line]) -> str:
+    """Write the CSV file: header, numbered lines, and the trailer with their count and payments minus refunds."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    total = count = 0
+    for count, line in enumerate(lines, 1):
+        total += line.amount if line.kind == PAYMENT else -line.amount
+        at = f"{line.at:%d/%m/%Y %H:%M:%S}"
+        rows.writerow((count, line.transaction, line.reference, line.kind, at, line.amount, line.fee, line.bank, line.state))
+    rows.writerow((_TRAILER, count, total, *[""] * (len(COLUMNS) - 3)))
+    return text.getvalue()
+
+
+def _instant(written: str) -> datetime:
+    return datetime.strptime(written, INSTANT).replace(tzinfo=GMT7)
+
+
+def _omit(lines: list[Line], line: Line, _told: Fact) -> list[Line]:
+    return [other for other in lines if other.reference != line.reference]
+
+
+def _amount(lines: list[Line], line: Line, told: Fact) -> list[Line]:
+    return _changed(lines, line, amount=told.get("amount", line.amount + 1000))
+
+
+def _duplicate(lines: list[Line], line: Line, told: Fact) -> list[Line]:
+    return [*lines, replace(line, transaction=told["number"])]
+
+
+def _refund(lines: list[Line], line: Line, told: Fact) -> list[Line]:
+    row = replace(line, transaction=told["number"], kind=REFUND, amount=told.get("amount", line.amount))
+    return [*lines, replace(row, at=datetime.combine(line.at, time(23, tzinfo=GMT7)))]
+
+
+def _midnight(lines: list[Line], line: Line, _told: Fact) -> list[Line]:
+    return _changed(lines, line, at=datetime.combine(line.at - timedelta(days=1), time(23, 59, 59, tzinfo=GMT7)))
+
+
+def _changed(lines: list[Line], line: Line, *, amount: int | None = None, at: datetime | None = None) -> list[Line]:
+    return [
+        replace(other, amount=other.amount if amount is None else amount, at=at or other.at)
+        if other.transaction == line.transaction
+        else other
+        for other in lines
+    ]
+
+
+DISAGREEMENTS: Mapping[str, Callable[[list[Line], Line, Fact], list[Line]]] = {
+    "omit": _omit,
+    "amount": _amount,
+    "duplicate": _duplicate,
+    "refund": _refund,
+    "midnight": _midnight,
+}
+"""How each kind changes the lines of a day; `extra` adds a line of its own."""

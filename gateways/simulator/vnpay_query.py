@@ -1,0 +1,86 @@
+"""VNPAY's querydr: POST /merchant_webapi/api/transaction."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+
+from flask import Blueprint, jsonify, request
+from flask import Response as Answer
+
+from gateways.simulator.books import Fact, Order
+from gateways.simulator.simulation import Simulation
+from gateways.simulator.vnpay_messages import QUESTION, answer_to_query, line_signature_fits
+from gateways.simulator.vnpay_pay import simulation
+
+bp = Blueprint("vnpay_query", __name__)
+
+MESSAGES = {
+    "00": "QueryDR Success",
+    "02": "Invalid terminal",
+    "03": "Invalid data format",
+    "91": "Transaction not found",
+    "94": "Duplicate request",
+    "97": "Invalid checksum",
+}
+_FORMS: dict[str, str] = {
+    "vnp_RequestId": "[0-9A-Za-z]{1,32}",
+    "vnp_Version": r"2\.1\.0",
+    "vnp_Command": "querydr",
+    "vnp_TxnRef": ".{1,100}",
+    "vnp_TransactionDate": "[0-9]{14}",
+    "vnp_CreateDate": "[0-9]{14}",
+    "vnp_IpAddr": ".{2,45}",
+    "vnp_OrderInfo": ".{1,255}",
+}
+_ids = count(1)
+
+
+@bp.post("/merchant_webapi/api/transaction")
+def answer() -> Answer:
+    """Check the question, look into the books, answer signed; an unknown terminal gets an unsigned 02."""
+    gateway = simulation()
+    read = request.get_json(force=True, silent=True)
+    asked = {name: value for name, value in read.items() if isinstance(value, str)} if isinstance(read, dict) else {}
+    terminal = gateway.config.terminal(asked.get("vnp_TmnCode", ""))
+    said: Fact = {"ResponseId": f"S{gateway.now()}{next(_ids)}", "Command": "querydr"}
+    if terminal is None:
+        code = "02" if asked else "03"
+        return jsonify({f"vnp_{name}": value for name, value in (said | {"ResponseCode": code, "Message": MESSAGES[code]}).items()})
+    code, order = _looked_up(gateway, terminal.secret, asked)
+    said |= {
+        "ResponseCode": code,
+        "Message": MESSAGES[code],
+        "TmnCode": asked["vnp_TmnCode"],
+        "TxnRef": asked.get("vnp_TxnRef", ""),
+    }
+    if order:
+        said |= _facts(order, gateway.config.expired_status if not order.decision and gateway.expired(order) else order.status)
+        note = {"at": gateway.now(), "request_id": asked["vnp_RequestId"], "status": said["TransactionStatus"]}
+        gateway.books.record({"fact": "answered", "key": order.key, "query": note})
+    return jsonify(answer_to_query(terminal.secret, said))
+
+
+def _looked_up(gateway: Simulation, secret: str, asked: dict[str, str]) -> tuple[str, Order | None]:
+    if any(not re.fullmatch(form, asked.get(name, "")) for name, form in _FORMS.items()):
+        return "03", None
+    if not line_signature_fits(secret, QUESTION, asked):
+        return "97", None
+    if not gateway.books.ask(asked["vnp_TmnCode"], asked["vnp_RequestId"], asked["vnp_CreateDate"][:8]):
+        return "94", None
+    order = gateway.books.find(asked["vnp_TmnCode"], asked["vnp_TxnRef"], asked["vnp_TransactionDate"])
+    return ("00", order) if order else ("91", None)
+
+
+def _facts(order: Order, status: str) -> Fact:
+    return {
+        "Amount": f"{order.amount}00",
+        "BankCode": order.bank,
+        "PayDate": order.pay_date,
+        "TransactionNo": order.transaction or "0",
+        "TransactionType": "01",
+        "TransactionStatus": status,
+        "OrderInfo": order.info,
+        "PromotionCode": "",
+        "PromotionAmount": "",
+    }

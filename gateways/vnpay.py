@@ -1,0 +1,259 @@
+"""VNPAY's payment gateway, vnp_Version 2.1.0: pay page, return, IPN and querydr.
+
+Endpoints of an account: `pay` (.../paymentv2/vpcpay.html) and `api` (.../merchant_webapi/api/transaction). Signatures are
+HMAC-SHA512 in hex. VNPAY writes amounts in hundredths of a dong and times in GMT+7 as yyyyMMddHHmmss.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import NoReturn
+
+from gateways.base import Account, Answer, Incoming, Notice, Order, Outcome, Query, Redirect, Request, Response, Verdict
+from gateways.errors import Forged, Malformed
+from gateways.http import Parameter, answered_json, json_answer, parameters, post_json, text
+from gateways.signing import FORMS, form_encoded, mac, verifies
+
+VERSION = "2.1.0"
+CURRENCY = "VND"
+GMT7 = timezone(timedelta(hours=7))
+
+OUTCOMES: tuple[tuple[str, str, str, Outcome], ...] = (
+    # said by, response code, transaction status (`*` any, `-` not stated); the first row that fits counts, none is UNKNOWN
+    ("callback", "00", "00", Outcome.SUCCEEDED),
+    ("callback", "*", "04", Outcome.REVERSED),
+    ("callback", "07", "*", Outcome.UNKNOWN),  # debited, suspected fraud
+    ("callback", "*", "01", Outcome.PENDING),
+    ("callback", "24", "02 -", Outcome.CANCELLED),
+    ("callback", "09 10 11 12 13 51 65 75 79", "02 -", Outcome.FAILED),
+    ("callback", "99", "02", Outcome.FAILED),
+    # In an answer to querydr the response code speaks of the question, and only the status of the order.
+    ("query", "00", "00", Outcome.SUCCEEDED),
+    ("query", "00", "01", Outcome.PENDING),
+    ("query", "00", "02", Outcome.FAILED),
+    ("query", "00", "04", Outcome.REVERSED),
+    ("query", "91", "- 01 02", Outcome.NOT_FOUND),
+)
+"""What VNPAY's codes mean (paygate 2.1.0, tables of vnp_ResponseCode and vnp_TransactionStatus). Not in it, so unknown: suspected
+fraud (07), the states of a refund (05, 06, 09), codes that contradict each other, codes of tomorrow."""
+
+ANSWERS: Mapping[Verdict, tuple[str, str]] = {
+    Verdict.RECORDED: ("00", "Confirm Success"),
+    Verdict.REPEATED: ("02", "Order already confirmed"),
+    Verdict.UNKNOWN_REFERENCE: ("01", "Order not found"),
+    Verdict.WRONG_AMOUNT: ("04", "Invalid amount"),
+    Verdict.FORGED: ("97", "Invalid Checksum"),
+    Verdict.MALFORMED: ("99", "Unknown error"),
+    Verdict.OUR_FAULT: ("99", "Unknown error"),
+}
+"""RspCode and Message (paygate 2.1.0, IPN URL). VNPAY stops at 00 and 02, and sends again after any other."""
+
+_QUERY = ("RequestId", "Version", "Command", "TmnCode", "TxnRef", "TransactionDate", "CreateDate", "IpAddr", "OrderInfo")
+_QUERIED = (
+    *("ResponseId", "Command", "ResponseCode", "Message", "TmnCode", "TxnRef", "Amount", "BankCode", "PayDate", "TransactionNo"),
+    *("TransactionType", "TransactionStatus", "OrderInfo", "PromotionCode", "PromotionAmount"),
+)
+_REFERENCE = re.compile(r"[0-9A-Za-z._-]{1,100}")
+_REQUEST_ID = re.compile(r"[0-9A-Za-z]{1,32}")
+_AMOUNT = re.compile(r"[0-9]{1,12}")
+_INSTANT = re.compile(r"[0-9]{14}")
+_AMOUNT_END = 10**10
+_INFO_LENGTH = 255
+_DISPUTED = str.maketrans({character: f"%{ord(character):02X}" for character in "*~()!'"})
+
+
+class Vnpay:
+    """The VNPAY protocol. Orders and queries that it cannot express raise ValueError; messages raise Forged or Malformed."""
+
+    name = "vnpay"
+
+    def reference(self, code: str, created_at: datetime) -> str:  # noqa: ARG002
+        """vnp_TxnRef: the attempt's code as it is. VNPAY wants it unique per terminal and day; it is unique for ever."""
+        return code
+
+    def start(self, account: Account, order: Order) -> Redirect:
+        """Sign the pay page's URL (paygate 2.1.0, pay).
+
+        Raises ValueError for another currency, an amount outside 1 to 9,999,999,999 VND, a reference that is not 1 to 100 of
+        `A-Z a-z 0-9 . _ -`, or a time without its zone.
+        """
+        if order.currency != CURRENCY or not 0 < order.amount < _AMOUNT_END:
+            raise ValueError("amount: VNPAY takes 1 to 9,999,999,999 VND")
+        fields = {
+            "vnp_Version": VERSION,
+            "vnp_Command": "pay",
+            "vnp_TmnCode": account.terminal,
+            "vnp_Amount": str(order.amount * 100),
+            "vnp_CreateDate": _written(order.created_at),
+            "vnp_ExpireDate": _written(order.expires_at),
+            "vnp_CurrCode": CURRENCY,
+            "vnp_IpAddr": order.client_ip,
+            "vnp_Locale": "vn" if order.language == "vi" else "en",
+            "vnp_OrderInfo": order_info(order.description) or order.reference,
+            "vnp_OrderType": "other",
+            # Languages disagree on how to form-encode these; escaped in the URL itself they are the same to all.
+            "vnp_ReturnUrl": order.return_url.translate(_DISPUTED),
+            "vnp_TxnRef": _checked(_REFERENCE, "reference", order.reference),
+        }
+        signed = signed_text(fields)
+        return Redirect(f"{account.endpoints['pay']}?{signed}&vnp_SecureHash={mac('sha512', account.secrets[0], signed.encode())}")
+
+    def started(self, account: Account, order: Order, response: Response) -> NoReturn:  # noqa: ARG002
+        """Raise Malformed: a VNPAY order starts with a redirect, so no answer is due."""
+        raise Malformed("VNPAY answers nothing when an order starts")
+
+    def read_callback(self, account: Account, incoming: Incoming) -> Notice:
+        """Verify and read an IPN: a GET whose query string is the message (paygate 2.1.0, IPN URL).
+
+        Only the parameters named vnp_ count. Raises Malformed for one given twice, for another terminal and for fields that are
+        not of their form, and Forged when the signature is absent or wrong.
+        """
+        told = _verified(account, incoming.query)
+        _required(told, "vnp_Amount")
+        return _notice(account, "callback", told)
+
+    def read_return(self, account: Account, incoming: Incoming) -> Notice:
+        """Verify and read the same parameters on the browser's way back to vnp_ReturnUrl (paygate 2.1.0, return URL)."""
+        return self.read_callback(account, incoming)
+
+    def answer(self, verdict: Verdict) -> Answer:
+        """Answer an IPN with `ANSWERS`, always as HTTP 200."""
+        code, message = ANSWERS[verdict]
+        return json_answer({"RspCode": code, "Message": message})
+
+    def query(self, account: Account, query: Query) -> Request:
+        """Ask for an order (paygate 2.1.0, querydr). Raises ValueError for a request id that is not 1 to 32 letters and digits."""
+        fields = {
+            "vnp_RequestId": _checked(_REQUEST_ID, "request_id", query.request_id),
+            "vnp_Version": VERSION,
+            "vnp_Command": "querydr",
+            "vnp_TmnCode": account.terminal,
+            "vnp_TxnRef": _checked(_REFERENCE, "reference", query.reference),
+            "vnp_TransactionDate": _written(query.created_at),
+            "vnp_CreateDate": _written(query.asked_at),
+            "vnp_IpAddr": query.client_ip,
+            "vnp_OrderInfo": f"Truy van GD {query.reference}",
+        }
+        signature = mac("sha512", account.secrets[0], _joined(_QUERY, fields))
+        return post_json(account.endpoints["api"], {**fields, "vnp_SecureHash": signature})
+
+    def queried(self, account: Account, query: Query, response: Response) -> Notice:
+        """Verify and read the answer to querydr; it must speak of this order and this terminal, else it is Malformed."""
+        told = answered_json(response)
+        if not verifies("sha512", account.secrets, [_joined(_QUERIED, told)], told.get("vnp_SecureHash", "")):
+            raise Forged("vnp_SecureHash")
+        if any("|" in told.get(f"vnp_{name}", "") for name in _QUERIED):
+            raise Malformed("a bar in a value: the same signature would fit other values")
+        if told.get("vnp_Command") != "querydr":
+            raise Malformed("vnp_Command answers another question")
+        if told.get("vnp_TxnRef") != query.reference:
+            raise Malformed("vnp_TxnRef is of another order")
+        return _notice(account, "query", told)
+
+
+def order_info(description: str) -> str:
+    """vnp_OrderInfo: Vietnamese without its marks; other than letters, digits and `- _ . :` becomes a space; 255 characters."""
+    letters = unicodedata.normalize("NFD", description.replace("đ", "d").replace("Đ", "D"))
+    unmarked = "".join(character for character in letters if not unicodedata.combining(character))
+    return " ".join(re.sub(r"[^0-9A-Za-z_.:-]", " ", unmarked).split())[:_INFO_LENGTH].rstrip()
+
+
+def signed_text(fields: Mapping[str, str | bytes], form: str = FORMS[0]) -> str:
+    """`name=value` of the fields that are not empty, by name, form-encoded and joined by `&`: what pay, return and IPN sign."""
+    return "&".join(f"{form_encoded(name, form)}={form_encoded(fields[name], form)}" for name in sorted(fields) if fields[name])
+
+
+def _verified(account: Account, query: bytes) -> dict[str, str]:
+    named: dict[str, Parameter] = {}
+    for parameter in parameters(query):
+        if not parameter.name.startswith("vnp_"):
+            continue
+        if parameter.name in named:
+            raise Malformed("a vnp_ parameter is given twice")
+        named[parameter.name] = parameter
+    claimed = named.pop("vnp_SecureHash", None)
+    named.pop("vnp_SecureHashType", None)
+    told = [named[name] for name in sorted(named) if named[name].value]
+    signature = claimed.value.decode("utf-8", "backslashreplace") if claimed else ""
+    if not verifies("sha512", account.secrets, [b"&".join(parameter.raw for parameter in told)], signature):
+        # A proxy on the way may have encoded it anew.
+        values = {parameter.name: parameter.value for parameter in told}
+        if not verifies("sha512", account.secrets, [signed_text(values, form).encode() for form in FORMS], signature):
+            raise Forged("vnp_SecureHash")
+    return {parameter.name: text(parameter.name, parameter.value) for parameter in told}
+
+
+def _notice(account: Account, said_by: str, told: Mapping[str, str]) -> Notice:
+    if told.get("vnp_TmnCode") != account.terminal:
+        raise Malformed("vnp_TmnCode is of another terminal")
+    if told.get("vnp_CurrCode", CURRENCY) != CURRENCY:
+        raise Malformed("vnp_CurrCode is not VND")
+    response, status = _required(told, "vnp_ResponseCode"), told.get("vnp_TransactionStatus", "")
+    kind = told.get("vnp_TransactionType", "")
+    of_refund = kind not in {"", "01"}
+    return Notice(
+        reference=_required(told, "vnp_TxnRef"),
+        terminal=account.terminal,
+        outcome=Outcome.UNKNOWN if of_refund else _outcome(said_by, response, status),
+        raw_code=f"{response}/{status}/{kind}" if of_refund else f"{response}/{status}",
+        amount=_dong(told.get("vnp_Amount", "")),
+        currency=CURRENCY,
+        transaction=told["vnp_TransactionNo"] if told.get("vnp_TransactionNo", "").strip("0") else None,
+        paid_at=_instant(told.get("vnp_PayDate", "")),
+        paid_at_text=told.get("vnp_PayDate", ""),
+        method=told.get("vnp_BankCode", ""),
+    )
+
+
+def _outcome(said_by: str, response: str, status: str) -> Outcome:
+    for speaker, responses, statuses, outcome in OUTCOMES:
+        if speaker == said_by and _fits(response, responses) and _fits(status or "-", statuses):
+            return outcome
+    return Outcome.UNKNOWN
+
+
+def _fits(code: str, codes: str) -> bool:
+    return codes == "*" or code in codes.split()
+
+
+def _required(told: Mapping[str, str], name: str) -> str:
+    if not told.get(name):
+        raise Malformed(f"{name} is missing")
+    return told[name]
+
+
+def _joined(names: Iterable[str], fields: Mapping[str, str]) -> bytes:
+    return "|".join(fields.get(f"vnp_{name}", "") for name in names).encode()
+
+
+def _dong(hundredths: str) -> int | None:
+    if not hundredths:
+        return None
+    if not _AMOUNT.fullmatch(hundredths) or int(hundredths) % 100:
+        raise Malformed("vnp_Amount is not a whole number of dong in hundredths")
+    return int(hundredths) // 100
+
+
+def _instant(written: str) -> datetime | None:
+    if not written:
+        return None
+    try:
+        _checked(_INSTANT, "vnp_PayDate", written)
+        return datetime.strptime(written, "%Y%m%d%H%M%S").replace(tzinfo=GMT7)
+    except ValueError:
+        raise Malformed("vnp_PayDate is no time") from None
+
+
+def _written(at: datetime) -> str:
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return at.astimezone(GMT7).strftime("%Y%m%d%H%M%S")
+
+
+def _checked(form: re.Pattern[str], name: str, value: str) -> str:
+    if not form.fullmatch(value):
+        raise ValueError(f"{name} is not of the form VNPAY takes")
+    return value

@@ -1,0 +1,1 @@
+"""PayHub: one place to pay public fees and charges."""

@@ -1,0 +1,5 @@
+"""`python -m payhub` is `payhub`."""
+
+from payhub.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The hub's accounts at gateways: terms, limits and credentials."""

@@ -1,0 +1,1 @@
+"""Agencies, the accounts they collect on, and the days they work: dated, with successors."""

@@ -1,0 +1,73 @@
+"""The front door: wires the hub, its features and its rooms into one application."""
+
+from __future__ import annotations
+
+import time
+
+import reconciliation
+import webhooks
+from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from gateways.registry import GATEWAYS
+from payhub import checkout, http, log, openapi, settings
+from payhub.clock import Clock, SystemClock
+from payhub.hub import Hub, build
+from payhub.ledger.laws import LAWS
+from payhub.metrics import bp as metrics_bp
+from payhub.metrics import observe
+from payhub.payments.views import bp as payments_bp
+from payhub.registry import Periodic, Registry
+from payhub.settings import Settings
+
+
+def registry() -> Registry:
+    """Collect what the hub and its rooms offer."""
+    offers = Registry(
+        blueprints=[payments_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS],
+        periodic=[
+            Periodic("payhub.payments.jobs.check_due", lambda s: s.jobs.checks_s),
+            Periodic("payhub.payments.jobs.expire_due", lambda s: s.jobs.expiry_s),
+            Periodic("payhub.payments.jobs.sweep", lambda s: s.jobs.sweep_s),
+        ],
+        laws=list(LAWS),
+    )
+    for room in (webhooks, reconciliation):
+        room.init_app(offers)
+    return offers
+
+
+def make_hub(given: Settings | None = None, clock: Clock | None = None) -> Hub:
+    """Build a hub from settings (the environment's without any) and the real gateways."""
+    return build(given or settings.load(), GATEWAYS, clock or SystemClock())
+
+
+def create_app(given: Settings | None = None, hub: Hub | None = None) -> Flask:
+    """Return the WSGI application."""
+    hub = hub or make_hub(given)
+    log.configure(hub.settings.log)
+    app = Flask("payhub", static_folder=None)
+    app.extensions["payhub"] = hub
+    app.config["MAX_CONTENT_LENGTH"] = 512 * 1024 * 1024
+    for blueprint in registry().blueprints:
+        app.register_blueprint(blueprint)
+    http.answer_errors(app)
+    app.before_request(_begin)
+    app.after_request(_finish)
+    proxies = hub.settings.web.trusted_proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    return app
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    took = time.perf_counter() - g.started
+    route = request.url_rule.rule if request.url_rule else "none"
+    observe(request.method, route, response.status_code, took)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+

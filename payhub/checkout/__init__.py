@@ -1,0 +1,1 @@
+"""The citizen's side: what is owed, to whom, and the way to the bank."""

@@ -1,0 +1,69 @@
+"""The `payhub` command: everything an operator does, one subcommand each."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+
+import click
+from rich.console import Console
+
+from payhub import log
+from payhub.app import make_hub, registry
+from payhub.cli import books, processes, registers
+from payhub.crypto import new_key
+from payhub.deployment import WrongMode
+from payhub.embedded import EmbeddedError
+from payhub.errors import PayHubError
+from payhub.hub import Hub
+from payhub.payments.states import dot
+from payhub.settings import SettingsError
+
+_errors = Console(stderr=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="payhub-server")
+@click.pass_context
+def payhub(context: click.Context) -> None:
+    """PayHub: public fees asked for, paid and proven."""
+
+    @cache
+    def hub() -> Hub:
+        made = make_hub()
+        log.configure(made.settings.log)
+        return made
+
+    context.obj = hub
+
+
+@payhub.command()
+def states() -> None:
+    """Print the state graphs in the DOT language."""
+    click.echo(dot(), nl=False)
+
+
+@payhub.group()
+def keys() -> None:
+    """Keys of the ring that seals personal data."""
+
+
+@keys.command("new")
+def keys_new() -> None:
+    """Print a fresh key; put it at the end of secrets.keys as VERSION:KEY."""
+    click.echo(new_key())
+
+
+for command in (*processes.COMMANDS, *books.COMMANDS, *registers.COMMANDS, *registry().commands):
+    payhub.add_command(command)
+
+
+def main() -> None:
+    """Run the command; what an operator can put right is one sentence, not a traceback."""
+    try:
+        payhub()
+    except (SettingsError, WrongMode, EmbeddedError, PayHubError) as error:
+        _errors.print(f"payhub: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+
+

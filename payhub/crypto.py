@@ -1,0 +1,106 @@
+"""Sealing what must not be read in a stolen database, and proving what must not be guessed.
+
+A personal value is sealed with a data key of its own (AES-256-GCM); the data key is stored wrapped by the newest key of the ring.
+Destroying the wrapped key erases the value, however many copies of the sealed bytes there are. Associated data binds a sealed
+value to its row, so that bytes moved to another row do not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE = 12
+
+
+class CryptoError(Exception):
+    """Sealed bytes cannot be opened: another row's, another ring's, or damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A value and the wrapped key that alone opens it."""
+
+    key: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Versioned 32-byte keys; the newest wraps, all of them unwrap."""
+
+    keys: dict[int, bytes] = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Keyring:
+        """Read `version:base64,version:base64`; raise ValueError without quoting what it read."""
+        keys: dict[int, bytes] = {}
+        for entry in text.split(","):
+            version, _, encoded = entry.strip().partition(":")
+            try:
+                keys[int(version)] = base64.b64decode(encoded, validate=True)
+            except ValueError:
+                raise ValueError("secrets.keys must be version:base64 pairs separated by commas") from None
+        if any(len(key) != 32 for key in keys.values()):
+            raise ValueError("each key of secrets.keys must be 32 bytes in base64")
+        return cls(keys)
+
+    @property
+    def newest(self) -> int:
+        """Return the version that wraps."""
+        return max(self.keys)
+
+    def seal(self, plain: bytes, context: str) -> Sealed:
+        """Seal a value with a fresh data key; `context` names the row it belongs to."""
+        data_key = os.urandom(32)
+        return Sealed(self.wrap(data_key, context), encrypt(data_key, plain, context))
+
+    def open(self, sealed: Sealed, context: str) -> bytes:
+        """Return what was sealed; raise `CryptoError` where key, bytes or context do not belong together."""
+        return decrypt(self.unwrap(sealed.key, context), sealed.data, context)
+
+    def wrap(self, data_key: bytes, context: str) -> bytes:
+        """Wrap a data key: one byte of version, nonce, ciphertext."""
+        version = self.newest
+        return version.to_bytes(1, "big") + encrypt(self.keys[version], data_key, f"key {context}")
+
+    def unwrap(self, wrapped: bytes, context: str) -> bytes:
+        """Return the data key that `wrap` wrapped."""
+        key = self.keys.get(wrapped[0]) if wrapped else None
+        if key is None:
+            raise CryptoError("the key that wrapped this is not on the ring")
+        return decrypt(key, wrapped[1:], f"key {context}")
+
+    def mac(self, purpose: str, message: bytes, version: int | None = None) -> bytes:
+        """Return 32 bytes nobody without the ring can make; `purpose` keeps the uses apart."""
+        key = self.keys[self.newest if version is None else version]
+        return hmac.digest(hmac.digest(key, purpose.encode(), hashlib.sha256), message, hashlib.sha256)
+
+    def verify(self, purpose: str, message: bytes, mac: bytes) -> bool:
+        """Tell, in constant time, whether any key of the ring made this (possibly truncated) mac."""
+        return any([hmac.compare_digest(self.mac(purpose, message, version)[: len(mac)], mac) for version in self.keys])
+
+
+def encrypt(key: bytes, plain: bytes, context: str) -> bytes:
+    """Encrypt with AES-256-GCM: nonce, then ciphertext and tag."""
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, plain, context.encode())
+
+
+def decrypt(key: bytes, data: bytes, context: str) -> bytes:
+    """Undo `encrypt`; raise `CryptoError` where anything differs."""
+    try:
+        return AESGCM(key).decrypt(data[:_NONCE], data[_NONCE:], context.encode())
+    except (InvalidTag, ValueError):
+        raise CryptoError("sealed bytes do not open with this key and context") from None
+
+
+def new_key() -> str:
+    """Return a fresh key in the form the ring is written in."""
+    return base64.b64encode(os.urandom(32)).decode()

@@ -1,0 +1,90 @@
+"""The database: one engine, two ways of working.
+
+Hot steps are single statements on an autocommit connection, one round trip each. Everything else is a transaction of a `Session`,
+opened and committed at the edge (a view, a job, a command) and never held while the network is waited for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+import orjson
+from sqlalchemy import BigInteger, Connection, Date, DateTime, Engine, LargeBinary, MetaData, Text, Uuid, create_engine
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from payhub.settings import Database as DatabaseSettings
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every mapped row of the hub and its rooms."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        int: BigInteger(),
+        bytes: LargeBinary(),
+        datetime: DateTime(timezone=True),
+        date: Date(),
+        uuid.UUID: Uuid(),
+        list[str]: ARRAY(Text()),
+        dict[str, Any]: JSONB(),
+    }
+
+
+class Database:
+    """A pool of connections; safe to share between threads, not between processes (see `after_fork`)."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self.engine: Engine = create_engine(
+            settings.url,
+            pool_size=settings.pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+            connect_args={
+                "options": f"-c statement_timeout={settings.statement_timeout_s}s -c timezone=UTC -c lock_timeout=10s",
+                "application_name": "payhub",
+            },
+        )
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """Lend a connection on which every statement is a transaction of its own."""
+        with self._autocommit.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Lend a session; commit at the end, roll back on any error."""
+        with self._sessions() as session, session.begin():
+            yield session
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections without closing them."""
+        self.engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def constraint_of(error: BaseException) -> str:
+    """Return the name of the constraint a database error speaks of, or an empty text."""
+    diag: Any = getattr(getattr(error, "orig", None), "diag", None)
+    return str(getattr(diag, "constraint_name", None) or "")

@@ -1,0 +1,1 @@
+"""The fee schedule: what may be asked, how much, and whose it is."""

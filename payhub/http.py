@@ -1,0 +1,232 @@
+"""HTTP for programs: who calls, what comes in, what goes out, and every error as an RFC 9457 problem.
+
+A view is a sentence made of `@requires`, `@accepts`, `@returns`; the decorators also leave on the function what `openapi.py` writes
+into the published document, so that the document cannot differ from the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, ParamSpec, TypeVar
+
+import orjson
+from flask import Blueprint, Flask, Response, current_app, g, request
+from marshmallow import Schema, ValidationError
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from payhub import log
+from payhub.errors import (
+    FieldProblem,
+    Forbidden,
+    InvalidInput,
+    Malformed,
+    NotFound,
+    PayHubError,
+    Text,
+    Unauthenticated,
+    Unavailable,
+)
+from payhub.hub import Hub
+from payhub.portals.keys import authenticate
+
+P = ParamSpec("P")
+R = TypeVar("R")
+View = Callable[..., Any]
+PROBLEM = "application/problem+json"
+_log = log.get(__name__)
+
+
+def the_hub() -> Hub:
+    """Return the hub this application serves."""
+    hub: Hub = current_app.extensions["payhub"]
+    return hub
+
+
+def api_blueprint(name: str, import_name: str) -> Blueprint:
+    """Return a blueprint under `/v1`."""
+    return Blueprint(name, import_name, url_prefix="/v1")
+
+
+def language() -> str:
+    """Return the caller's language, `vi` unless English is preferred."""
+    return request.accept_languages.best_match(["vi", "en"], default="vi") or "vi"
+
+
+def requires(scope: str) -> Callable[[View], View]:
+    """Let in only callers whose key has this scope; `g.caller` is then set."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(**arguments: Any) -> Any:
+            hub = the_hub()
+            kind, _, key = request.headers.get("Authorization", "").partition(" ")
+            caller = authenticate(hub.registers, key.strip(), hub.settings.mode, hub.clock.now()) if kind.lower() == "bearer" else None
+            if caller is None:
+                raise Unauthenticated
+            if not caller.may(scope):
+                raise Forbidden(Text(f"Khóa API cần quyền {scope}", f"The API key needs the scope {scope}"))
+            g.caller = caller
+            return view(**arguments)
+
+        return _describe(guarded, scope=scope)
+
+    return decorate
+
+
+def accepts(schema: type[Schema], *, place: str = "json") -> Callable[[View], View]:
+    """Load the body (`json`) or the query string (`query`) through a strict schema and pass it as `data`."""
+    loader = schema()
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def loaded(**arguments: Any) -> Any:
+            raw = _json_body() if place == "json" else request.args.to_dict()
+            try:
+                data = loader.load(raw)
+            except ValidationError as error:
+                raise InvalidInput(list(_problems(error.normalized_messages()))) from None
+            return view(**arguments, data=data)
+
+        return _describe(loaded, accepts=(schema, place))
+
+    return decorate
+
+
+def returns(schema: type[Schema], status: int = 200) -> Callable[[View], View]:
+    """Dump what the view returns through a schema; a view may also return a finished `Response`."""
+    dumper = schema()
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def dumped(**arguments: Any) -> Response:
+            result = view(**arguments)
+            return result if isinstance(result, Response) else json_response(dumper.dump(result), status)
+
+        return _describe(dumped, returns=(schema, status))
+
+    return decorate
+
+
+def raises(*errors: type[PayHubError]) -> Callable[[View], View]:
+    """Say which refusals of its own a view can answer with."""
+
+    def decorate(view: View) -> View:
+        return _describe(view, raises=errors)
+
+    return decorate
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """Answer with JSON."""
+    return Response(orjson.dumps(value), status, mimetype="application/json")
+
+
+def _describe(view: View, **facts: Any) -> View:
+    view.operation = {**getattr(view, "operation", {}), **facts}  # type: ignore[attr-defined]
+    return view
+
+
+def _json_body() -> Any:
+    body = request.get_data(cache=True)
+    if not body:
+        raise Malformed(Text("Thiếu nội dung JSON", "The body is empty; send a JSON object"))
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(Text(f"Nội dung không phải JSON UTF-8: {error}", f"The body is not JSON in UTF-8: {error}")) from None
+    if not isinstance(value, dict):
+        raise Malformed(Text("Nội dung phải là một đối tượng JSON", "The body must be a JSON object"))
+    return value
+
+
+def _problems(messages: Any, pointer: str = "") -> list[FieldProblem]:
+    """Flatten marshmallow's nested messages into one problem per field, pointed at by RFC 6901."""
+    if isinstance(messages, Mapping):
+        return [problem for key, inner in messages.items() for problem in _problems(inner, pointer if key == "_schema" else f"{pointer}/{key}")]
+    found = []
+    for message in messages if isinstance(messages, list) else [messages]:
+        text = message if isinstance(message, Text) else _TRANSLATED.get(str(message)) or Text(str(message), str(message))
+        found.append(FieldProblem(pointer or "/", "unknown_field" if text is _UNKNOWN else "invalid", text))
+    return found
+
+
+_UNKNOWN = Text("Trường không được hỗ trợ; hãy bỏ đi", "This field is not known; leave it out")
+_TRANSLATED = {
+    "Unknown field.": _UNKNOWN,
+    "Missing data for required field.": Text("Thiếu trường bắt buộc", "This field is required"),
+    "Field may not be null.": Text("Không được để trống", "This field may not be null"),
+    "Not a valid integer.": Text("Phải là số nguyên, không dùng phần thập phân hay chuỗi", "Must be an integer: no fraction, no text"),
+    "Not a valid string.": Text("Phải là chuỗi ký tự", "Must be text"),
+    "Not a valid boolean.": Text("Phải là true hoặc false", "Must be true or false"),
+    "Not a valid list.": Text("Phải là danh sách", "Must be a list"),
+    "Not a valid mapping type.": Text("Phải là đối tượng JSON", "Must be a JSON object"),
+    "Invalid input type.": Text("Phải là đối tượng JSON", "Must be a JSON object"),
+    "Not a valid aware datetime.": Text(
+        "Phải là thời điểm ISO 8601 có múi giờ, ví dụ 2026-11-21T16:00:00+07:00",
+        "Must be an ISO 8601 instant with its zone, such as 2026-11-21T16:00:00+07:00",
+    ),
+    "Not a valid datetime.": Text("Phải là thời điểm ISO 8601 có múi giờ", "Must be an ISO 8601 instant with its zone"),
+    "Not a valid date.": Text("Phải là ngày dạng YYYY-MM-DD", "Must be a date such as 2026-11-21"),
+}
+
+
+def problem(error: PayHubError) -> Response:
+    """Write an error as `application/problem+json` in the caller's language."""
+    spoken = language()
+    body: dict[str, Any] = {
+        "type": f"urn:payhub:problem:{error.code}",
+        "title": error.title.in_language(spoken),
+        "status": error.status,
+        "code": error.code,
+        **error.facts,
+    }
+    if error.detail:
+        body["detail"] = error.detail.in_language(spoken)
+    if isinstance(error, InvalidInput):
+        body["errors"] = [{"pointer": p.pointer, "code": p.code, "detail": p.text.in_language(spoken)} for p in error.problems]
+    response = Response(orjson.dumps(body), error.status, error.headers, content_type=PROBLEM)
+    response.headers["Content-Language"] = spoken
+    return response
+
+
+def answer_errors(app: Flask) -> None:
+    """Turn the error tree into problems, once for the whole application."""
+    app.register_error_handler(PayHubError, problem)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OperationalError, _unavailable)
+    app.register_error_handler(PoolTimeout, _unavailable)
+    app.register_error_handler(RedisError, _unavailable)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.code == HTTPStatus.NOT_FOUND:
+        return problem(NotFound())
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return Response(error.get_response().get_data(), error.code or 500, dict(error.get_headers()))
+    phrase = HTTPStatus(error.code).phrase
+    fact = type("HttpError", (PayHubError,), {"code": phrase.lower().replace(" ", "_"), "status": error.code, "title": Text(phrase, phrase)})
+    headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
+    return problem(fact(headers=headers))
+
+
+def _unavailable(error: Exception) -> Response:
+    _log.error("store.unavailable", kind=type(error).__name__)
+    return problem(Unavailable(headers={"Retry-After": "5"}))
+
+
+def _unexpected(error: Exception) -> Response:
+    # The traceback names lines of code; the values in it may be a person's and stay out of the log.
+    import traceback  # noqa: PLC0415 - only ever needed here
+
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+    _log.error("request.failed", kind=type(error).__name__, path=request.path.split("/")[1:2], frames=frames)
+    unexpected = PayHubError(Text("Lỗi của hệ thống; chưa chắc đã ghi nhận, hãy hỏi lại", "Our own fault; ask again before trusting the outcome"))
+    response = problem(unexpected)
+    response.status_code = 500
+    return response

@@ -1,0 +1,48 @@
+"""The hub: what every feature needs at hand, made once per process and passed down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from redis import Redis
+
+from gateways.base import Gateway
+from payhub.clock import Clock
+from payhub.crypto import Keyring
+from payhub.db import Database
+from payhub.registers import RegisterCache, Registers
+from payhub.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Settings, stores, keys, the clock and the gateways' protocols by name."""
+
+    settings: Settings
+    db: Database
+    redis: Redis
+    keyring: Keyring
+    clock: Clock
+    cache: RegisterCache
+    gateways: Mapping[str, Gateway]
+
+    @property
+    def registers(self) -> Registers:
+        """The registers in force."""
+        return self.cache.current()
+
+
+def build(settings: Settings, gateways: Mapping[str, Gateway], clock: Clock) -> Hub:
+    """Make a hub; nothing is connected until it is used."""
+    db = Database(settings.database)
+    keyring = Keyring.parse(settings.secrets.keys)
+    return Hub(
+        settings=settings,
+        db=db,
+        redis=Redis.from_url(settings.redis.url, socket_connect_timeout=2, socket_timeout=10),
+        keyring=keyring,
+        clock=clock,
+        cache=RegisterCache(db, keyring, settings.api.register_s),
+        gateways=gateways,
+    )

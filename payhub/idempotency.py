@@ -1,0 +1,159 @@
+"""One Idempotency-Key, one effect: the first answer is kept with what it did, in the same statement, and given again.
+
+`claim` is a piece of a hot statement: it takes an advisory lock on (portal, key) and writes the answer; where either fails the
+statement does nothing and `Once.explain` says why. Kept for `api.idempotency_s` seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, ClassVar
+
+from flask import Response, g, request
+from sqlalchemy import CTE, BigInteger, DateTime, ForeignKey, Index, LargeBinary, SmallInteger, Text as SqlText, Uuid, bindparam, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from payhub.db import Base, Database
+from payhub.errors import PayHubError, Text
+from payhub.http import View
+
+
+class Idempotency(Base):
+    """The first answer to a key."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index("ix_idempotency_created_at", "created_at"),)
+
+    portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes]
+    """SHA-256 of method, path and body."""
+    status: Mapped[int] = mapped_column(SmallInteger)
+    body: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class IdempotencyKeyMissing(PayHubError):
+    """A POST without the header that makes repeating it safe."""
+
+    code, status = "idempotency_key_missing", 400
+    title: ClassVar[Text] = Text("Thiếu tiêu đề Idempotency-Key", "The Idempotency-Key header is missing")
+
+
+class IdempotencyKeyInvalid(PayHubError):
+    """A key of another form than 1-128 visible ASCII characters."""
+
+    code, status = "idempotency_key_invalid", 400
+    title: ClassVar[Text] = Text("Idempotency-Key phải gồm 1-128 ký tự ASCII nhìn thấy được", "Idempotency-Key must be 1-128 visible ASCII characters")
+
+
+class IdempotencyKeyReused(PayHubError):
+    """The key was used for another request."""
+
+    code, status = "idempotency_key_reused", 422
+    title: ClassVar[Text] = Text("Idempotency-Key này đã dùng cho yêu cầu khác", "This Idempotency-Key was used for another request")
+
+
+class RequestInFlight(PayHubError):
+    """The first request with this key has not answered yet."""
+
+    code, status = "request_in_flight", 409
+    title: ClassVar[Text] = Text("Yêu cầu trước với cùng Idempotency-Key đang được xử lý", "The first request with this Idempotency-Key is still running")
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+ERRORS = (IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyReused, RequestInFlight)
+_VISIBLE = re.compile(r"[!-~]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """One key of one portal with the request it came with."""
+
+    portal_id: uuid.UUID
+    key: str
+    fingerprint: bytes
+
+    def binds(self, status: int, body: bytes, now: datetime) -> dict[str, Any]:
+        """Return the parameters of `claim`, the answer to keep among them."""
+        digest = hashlib.blake2b(self.portal_id.bytes + self.key.encode(), digest_size=8).digest()
+        return {
+            "once_lock": int.from_bytes(digest, "big", signed=True),
+            "once_portal": self.portal_id,
+            "once_key": self.key,
+            "once_fingerprint": self.fingerprint,
+            "once_status": status,
+            "once_body": body,
+            "once_now": now,
+        }
+
+    def first_answer(self, db: Database) -> Response | None:
+        """Return the kept answer, or None where there is none; raise where the key was used for something else."""
+        with db.autocommit() as connection:
+            row = connection.execute(_FIRST, {"portal": self.portal_id, "key": self.key}).one_or_none()
+        if row is None:
+            return None
+        if row.fingerprint != self.fingerprint:
+            raise IdempotencyKeyReused
+        return Response(row.body, row.status, {"Idempotency-Replayed": "true"}, mimetype="application/json")
+
+
+_FIRST = select(Idempotency.fingerprint, Idempotency.status, Idempotency.body).where(
+    Idempotency.portal_id == bindparam("portal"), Idempotency.key == bindparam("key")
+)
+
+
+def claim(*conditions: Any) -> tuple[CTE, CTE]:
+    """Return (lock, claimed): `lock.c.got` says whether the lock was free, `claimed` has a row where the key is now ours."""
+    lock = select(func.pg_try_advisory_xact_lock(bindparam("once_lock", type_=BigInteger)).label("got")).cte("once_lock")
+    source = (
+        select(
+            bindparam("once_portal", type_=Uuid),
+            bindparam("once_key", type_=SqlText),
+            bindparam("once_fingerprint", type_=LargeBinary),
+            bindparam("once_status", type_=SmallInteger),
+            bindparam("once_body", type_=LargeBinary),
+            bindparam("once_now", type_=DateTime(timezone=True)),
+        )
+        .select_from(lock)
+        .where(lock.c.got, *conditions)
+    )
+    columns = ["portal_id", "key", "fingerprint", "status", "body", "created_at"]
+    claimed = insert(Idempotency).from_select(columns, source).on_conflict_do_nothing().returning(Idempotency.portal_id).cte("once_claimed")
+    return lock, claimed
+
+
+def idempotent(view: View) -> View:
+    """Demand an Idempotency-Key and put it, as `Once`, into `g.once`."""
+
+    @wraps(view)
+    def once(**arguments: Any) -> Any:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            raise IdempotencyKeyMissing
+        if not _VISIBLE.fullmatch(key):
+            raise IdempotencyKeyInvalid
+        material = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
+        g.once = Once(g.caller.portal.id, key, hashlib.sha256(material).digest())
+        return view(**arguments)
+
+    once.operation = {**getattr(view, "operation", {}), "idempotent": True}  # type: ignore[attr-defined]
+    return once
+
+
+def sweep(session: Session, now: datetime, kept_s: int, limit: int = 10_000) -> int:
+    """Forget answers older than `kept_s` seconds; return how many."""
+    old = select(Idempotency.portal_id, Idempotency.key).where(Idempotency.created_at < now - timedelta(seconds=kept_s)).limit(limit).cte("old")
+    result = session.execute(delete(Idempotency).where(Idempotency.portal_id == old.c.portal_id, Idempotency.key == old.c.key))
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+

@@ -1,0 +1,87 @@
+"""What must hold of payments, attempts, journals and events, recomputed from rows."""
+
+from payhub.registry import Law
+
+# Money a gateway has confirmed for an attempt, whatever became of it since.
+_MONEY = "(a.state IN ('succeeded', 'conflicted', 'reversed'))"
+
+LAWS = [
+    Law(
+        "every journal balances",
+        "SELECT count(*) FROM journal",
+        "SELECT j.id, sum(p.amount) FROM journal j LEFT JOIN posting p ON p.journal_id = j.id "
+        "GROUP BY j.id HAVING coalesce(sum(p.amount), -1) <> 0",
+    ),
+    Law(
+        "postings carry their journal's day and account",
+        "SELECT count(*) FROM posting",
+        "SELECT p.id FROM posting p JOIN journal j ON j.id = p.journal_id "
+        "WHERE p.business_on <> j.business_on OR p.gateway_account_id <> j.gateway_account_id",
+    ),
+    Law(
+        "a payment's total is the sum of its lines",
+        "SELECT count(*) FROM payment",
+        "SELECT p.id, p.total, sum(l.amount) FROM payment p LEFT JOIN payment_line l ON l.payment_id = p.id "
+        "GROUP BY p.id HAVING p.total <> coalesce(sum(l.amount), -1)",
+    ),
+    Law(
+        "a payment is paid exactly when one attempt is applied, for its total",
+        "SELECT count(*) FROM payment",
+        "SELECT p.id, p.state, count(a.id) FROM payment p LEFT JOIN attempt a ON a.payment_id = p.id AND a.applied "
+        "AND a.state = CASE p.state WHEN 'reversed' THEN 'reversed' ELSE 'succeeded' END AND a.confirmed = p.total "
+        "GROUP BY p.id HAVING count(a.id) <> CASE WHEN p.state IN ('paid', 'reversed') THEN 1 ELSE 0 END",
+    ),
+    Law(
+        "what a line of a paid payment owes is what the ledger says, share by share",
+        "SELECT count(*) FROM payment_line",
+        "SELECT l.id, p.state, l.amount FROM payment_line l JOIN payment p ON p.id = l.payment_id "
+        "LEFT JOIN posting o ON o.payment_line_id = l.id AND o.account = 'owed' GROUP BY l.id, p.state "
+        "HAVING coalesce(-sum(o.amount) FILTER (WHERE o.share = 'retained'), 0) <> CASE p.state WHEN 'paid' THEN l.retained ELSE 0 END "
+        "OR coalesce(-sum(o.amount) FILTER (WHERE o.share = 'budget'), 0) <> CASE p.state WHEN 'paid' THEN l.amount - l.retained ELSE 0 END",
+    ),
+    Law(
+        "every confirmed amount is receivable once, and no more when reversed",
+        "SELECT count(*) FROM attempt",
+        "SELECT a.id, a.state, a.confirmed FROM attempt a LEFT JOIN journal j ON j.attempt_id = a.id "
+        "LEFT JOIN posting r ON r.journal_id = j.id AND r.account = 'receivable' GROUP BY a.id "
+        "HAVING coalesce(sum(r.amount), 0) <> CASE WHEN a.state IN ('succeeded', 'conflicted') THEN a.confirmed ELSE 0 END",
+    ),
+    Law(
+        "every confirmed amount is applied or held, never both and never neither",
+        f"SELECT count(*) FROM attempt a WHERE {_MONEY}",
+        f"SELECT a.id, a.applied, u.id FROM attempt a LEFT JOIN unapplied_receipt u ON u.attempt_id = a.id "
+        f"WHERE {_MONEY} = (a.applied = (u.id IS NOT NULL)) OR (NOT {_MONEY} AND (a.applied OR u.id IS NOT NULL))",
+    ),
+    Law(
+        "what remains of unapplied receipts is what the ledger holds unapplied",
+        "SELECT count(*) FROM unapplied_receipt",
+        "SELECT u.id, u.remaining, sum(p.amount) FROM unapplied_receipt u LEFT JOIN journal j ON j.attempt_id = u.attempt_id "
+        "LEFT JOIN posting p ON p.journal_id = j.id AND p.account = 'unapplied' GROUP BY u.id "
+        "HAVING u.remaining <> coalesce(-sum(p.amount), 0)",
+    ),
+    Law(
+        "every held amount has a discrepancy",
+        "SELECT count(*) FROM unapplied_receipt",
+        "SELECT u.id, u.reason FROM unapplied_receipt u WHERE NOT EXISTS "
+        "(SELECT FROM discrepancy d WHERE d.payment_id = u.payment_id AND d.kind = u.reason)",
+    ),
+    Law(
+        "a payment's events are numbered without gap up to its own number",
+        "SELECT count(*) FROM event",
+        "SELECT p.id, p.event_seq, count(e.id) FROM payment p LEFT JOIN event e ON e.payment_id = p.id "
+        "GROUP BY p.id HAVING count(e.id) <> p.event_seq OR max(e.seq) <> p.event_seq OR min(e.seq) <> 1",
+    ),
+    Law(
+        "a payment's last word in its events is its state",
+        "SELECT count(*) FROM payment",
+        "SELECT p.id, p.state, (SELECT e.data ->> 'state' FROM event e WHERE e.payment_id = p.id AND e.data ? 'state' "
+        "ORDER BY e.seq DESC LIMIT 1) AS said FROM payment p WHERE p.state <> (SELECT e.data ->> 'state' FROM event e "
+        "WHERE e.payment_id = p.id AND e.data ? 'state' ORDER BY e.seq DESC LIMIT 1)",
+    ),
+    Law(
+        "whoever still claims a dossier's fee is open or paid",
+        "SELECT count(*) FROM payment_line WHERE dossier_claim IS NOT NULL",
+        "SELECT l.id, p.state FROM payment_line l JOIN payment p ON p.id = l.payment_id "
+        "WHERE l.dossier_claim IS NOT NULL AND p.state NOT IN ('open', 'paid')",
+    ),
+]

@@ -1,0 +1,59 @@
+"""Logs: an event with fields, never a story with secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+
+from payhub.settings import Log
+
+REDACTED = "[redacted]"
+_SECRET = ("secret", "password", "token", "authorization", "signature", "hash", "api_key", "payer", "body", "query", "cookie")
+
+
+def redact(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blank every field whose name says that it holds a secret or a person's data."""
+    for name in fields:
+        if any(word in name.lower() for word in _SECRET):
+            fields[name] = REDACTED
+    return fields
+
+
+def configure(settings: Log) -> None:
+    """Send every log line of this process, the libraries' too, to standard error in one form."""
+    level = logging.getLevelNamesMapping().get(settings.level.upper(), logging.INFO)
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        redact,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value, default=str).decode())
+        if settings.format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+
+
+def get(name: str) -> Any:
+    """Return a logger: `log.info("payment.paid", payment=reference, took_ms=ms)`."""
+    return structlog.get_logger(name)

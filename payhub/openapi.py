@@ -1,0 +1,115 @@
+"""The published contract, written from what the decorators left on the views: it cannot differ from the code."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Blueprint, Flask, Response
+from marshmallow import Schema, fields
+
+from payhub.errors import Forbidden, InvalidInput, Malformed, NotFound, PayHubError, Unauthenticated, Unavailable
+from payhub.http import PROBLEM, json_response, the_hub
+
+bp = Blueprint("openapi", __name__)
+
+
+class FieldProblemView(Schema):
+    """One field that cannot be used."""
+
+    pointer = fields.String(required=True, metadata={"description": "JSON pointer (RFC 6901) into the input"})
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
+class ProblemView(Schema):
+    """RFC 9457. `code` is stable; texts follow Accept-Language, Vietnamese first."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    code = fields.String(required=True)
+    detail = fields.String()
+    errors = fields.List(fields.Nested(FieldProblemView))
+
+
+@bp.get("/openapi.json")
+def document() -> Response:
+    """Publish the contract."""
+    from flask import current_app  # noqa: PLC0415 - the running application describes itself
+
+    return json_response(describe(current_app, the_hub().settings.web.base_url))
+
+
+def describe(app: Flask, base_url: str) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of every described view."""
+    spec = APISpec(
+        title="PayHub",
+        version="1",
+        openapi_version="3.1.0",
+        plugins=[MarshmallowPlugin()],
+        info={"description": "Ask for public fees to be paid, and prove that they were. Amounts are integers in minor units."},
+        servers=[{"url": base_url}],
+    )
+    spec.components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "An API key, `phk_…`"})
+    spec.components.schema("Problem", schema=ProblemView)
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        operation = getattr(view, "operation", None)
+        if operation is None:
+            continue
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        described = _operation(rule.endpoint, view, operation, sorted(rule.arguments))
+        methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        spec.path(path, operations={method.lower(): described for method in sorted(methods)})
+    return spec.to_dict()
+
+
+def _operation(endpoint: str, view: Any, operation: dict[str, Any], arguments: list[str]) -> dict[str, Any]:
+    schema, status = operation.get("returns", (None, 200))
+    described: dict[str, Any] = {
+        "operationId": endpoint.replace(".", "_"),
+        "summary": (view.__doc__ or "").strip().split("\n")[0],
+        "tags": [endpoint.split(".")[0]],
+        "parameters": [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in arguments],
+        "responses": {str(status): _success(schema, operation), **_refusals(operation, arguments)},
+    }
+    if "scope" in operation:
+        described["security"] = [{"key": []}]
+        described["description"] = f"Needs the scope `{operation['scope']}`."
+    if "accepts" in operation:
+        accepted, place = operation["accepts"]
+        if place == "json":
+            described["requestBody"] = {"required": True, "content": {"application/json": {"schema": accepted}}}
+        else:
+            described["parameters"].append({"in": "query", "schema": accepted})
+    if operation.get("idempotent"):
+        key = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}
+        described["parameters"].append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": key})
+    return described
+
+
+def _success(schema: Any, operation: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": "Done"}
+    if schema is not None:
+        answer["content"] = {"application/json": {"schema": schema}}
+    if operation.get("idempotent"):
+        answer["headers"] = {"Idempotency-Replayed": {"schema": {"type": "string"}, "description": "Present when this is the first answer again"}}
+    return answer
+
+
+def _refusals(operation: dict[str, Any], arguments: list[str]) -> dict[str, Any]:
+    errors: list[type[PayHubError]] = [Unavailable, *operation.get("raises", ())]
+    if "scope" in operation:
+        errors += [Unauthenticated, Forbidden]
+    if "accepts" in operation:
+        errors += [InvalidInput, *([Malformed] if operation["accepts"][1] == "json" else [])]
+    if arguments:
+        errors.append(NotFound)
+    codes: dict[str, list[str]] = {}
+    for error in errors:
+        codes.setdefault(str(error.status), []).append(error.code)
+    content = {PROBLEM: {"schema": "Problem"}}
+    return {status: {"description": ", ".join(sorted(set(names))), "content": content} for status, names in sorted(codes.items())}

@@ -1,0 +1,1 @@
+"""Payments, their lines and the attempts to pay them."""

@@ -1,0 +1,112 @@
+"""Asking gateways about attempts of which there is no news, on a ladder of widening steps.
+
+Nothing is guessed: an attempt ends as *abandoned* only when its order has expired at the gateway and the gateway itself, verified,
+says that it is not paid. At the end of the ladder a silent or contradictory one becomes a discrepancy for a person.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateways.base import Notice, Outcome, Query, Request
+from gateways.errors import GatewayError
+from payhub import ids, log
+from payhub.accounts.models import GatewayAccount
+from payhub.clock import local_date
+from payhub.discrepancies.service import open_ as open_discrepancy
+from payhub.exchange import ExchangeError, send
+from payhub.hub import Hub
+from payhub.payments import states
+from payhub.payments.models import Attempt, Payment
+from payhub.payments.outcomes import find, record, under_lock
+from payhub.payments.states import UNDECIDED, AttemptState
+
+_log = log.get(__name__)
+
+
+def due(session: Session, now: datetime, limit: int = 100) -> list[uuid.UUID]:
+    """Return attempts whose next question is due, oldest first."""
+    wanted = select(Attempt.id).where(Attempt.next_check_at <= now).order_by(Attempt.next_check_at).limit(limit)
+    return list(session.scalars(wanted))
+
+
+def check(hub: Hub, attempt_id: uuid.UUID) -> None:
+    """Ask the gateway about one attempt and apply its word; safe to run twice."""
+    now = hub.clock.now()
+    with hub.db.session() as session:
+        attempt = session.get(Attempt, attempt_id)
+    if attempt is None or attempt.state not in UNDECIDED:
+        return
+    account = hub.registers.gateway_accounts_by_id[attempt.gateway_account_id]
+    notice = ask(hub, account, attempt, now)
+    with hub.db.session() as session:
+        found = find(session, account, attempt.reference)
+        if found is None or found[1].state not in UNDECIDED:
+            return
+        payment, locked = found
+        if notice is not None:
+            under_lock(hub, session, account, notice, payment, locked)
+            _abandon(session, account, payment, locked, notice, now)
+        _schedule(hub, session, account, payment, locked, now)
+
+
+def ask(hub: Hub, account: GatewayAccount, attempt: Attempt, now: datetime) -> Notice | None:
+    """Return the gateway's verified word on an attempt, or None where there is none that can be used."""
+    gateway, protocol = hub.gateways[account.gateway], hub.registers.protocol_accounts[account.id]
+    query = Query(
+        reference=attempt.reference,
+        created_at=attempt.ordered_at,
+        request_id=ids.new_id().hex,
+        asked_at=now,
+        client_ip="127.0.0.1",
+    )
+    request: Request = gateway.query(protocol, query)
+    try:
+        return gateway.queried(protocol, query, send(request))
+    except ExchangeError:
+        return None
+    except GatewayError as error:
+        _log.warning("gateway.answer_unusable", gateway=account.code, kind=type(error).__name__, why=str(error))
+        return None
+
+
+def _abandon(session: Session, account: GatewayAccount, payment: Payment, attempt: Attempt, notice: Notice, now: datetime) -> None:
+    """End an attempt nobody completed: past its expiry at the gateway, and the gateway says it has no money."""
+    unpaid = notice.outcome in {Outcome.PENDING, Outcome.NOT_FOUND}
+    if not unpaid or attempt.state not in UNDECIDED or now <= attempt.order_expires_at:
+        return
+    states.check("attempt", attempt.state, AttemptState.FAILED)
+    attempt.state, attempt.reason, attempt.raw_code = AttemptState.FAILED, "abandoned", notice.raw_code
+    attempt.ended_at, attempt.next_check_at = now, None
+    data = {"attempt": str(attempt.id), "attempt_state": attempt.state, "gateway_account": account.code, "reason": "abandoned"}
+    record(session, payment, "attempt.failed", now, data)
+
+
+def _schedule(hub: Hub, session: Session, account: GatewayAccount, payment: Payment, attempt: Attempt, now: datetime) -> None:
+    """Set when to ask next; after the last step open a discrepancy instead, and stay unknown."""
+    if attempt.state not in UNDECIDED:
+        return
+    attempt.checks += 1
+    ladder = hub.settings.payments.ladder_s
+    if attempt.checks < len(ladder):
+        attempt.next_check_at = max(attempt.ordered_at + timedelta(seconds=ladder[attempt.checks]), now)
+        return
+    attempt.next_check_at = None
+    open_discrepancy(
+        session,
+        kind="unknown_outcome",
+        key=f"{account.code}/payment/{attempt.reference}",
+        on=local_date(attempt.ordered_at),
+        amount=attempt.amount,
+        currency=attempt.currency,
+        evidence={"state": attempt.state, "raw_code": attempt.raw_code, "checks": attempt.checks},
+        now=now,
+        gateway_account_id=account.id,
+        payment_id=payment.id,
+    )
+
+

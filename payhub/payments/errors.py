@@ -1,0 +1,45 @@
+"""What can go wrong with a payment."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from payhub.errors import PayHubError, Text
+
+
+class PortalReferenceTaken(PayHubError):
+    """The portal used this reference before; references are for ever."""
+
+    code, status = "portal_reference_taken", 409
+    title: ClassVar[Text] = Text("Mã tham chiếu đã được dùng cho một khoản khác", "This portal_reference belongs to another payment")
+
+
+class DossierAlreadyAsked(PayHubError):
+    """The same fee of the same dossier is open or paid."""
+
+    code, status = "dossier_already_asked", 409
+    title: ClassVar[Text] = Text(
+        "Khoản phí này của hồ sơ đang chờ hoặc đã được thanh toán; gửi additional nếu thực sự thu thêm",
+        "This fee of this dossier is already open or paid; say additional if it really is one more",
+    )
+
+
+class AgencyNotGranted(PayHubError):
+    """The portal may not ask for this agency or fee."""
+
+    code, status = "agency_not_granted", 403
+    title: ClassVar[Text] = Text("Cổng không được phép thu cho cơ quan hoặc khoản này", "The portal may not ask for this agency or fee")
+
+
+class NotPayable(PayHubError):
+    """The payment takes no new attempt: paid, cancelled, expired, or on its way there."""
+
+    code, status = "not_payable", 409
+    title: ClassVar[Text] = Text("Khoản này không còn nhận thanh toán", "This payment takes no more attempts")
+
+
+class GatewayNotOffered(PayHubError):
+    """No such way to pay, or not for this amount."""
+
+    code, status = "gateway_not_offered", 422
+    title: ClassVar[Text] = Text("Phương thức này không dùng được cho khoản này", "This way to pay is not offered for this payment")

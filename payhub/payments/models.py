@@ -1,0 +1,155 @@
+"""What citizens are asked to pay, and each try at paying it.
+
+`payment.event_seq` moves with every change of a payment or of anything under it. Whoever has read a payment's rows in one snapshot
+may therefore change them all by guarding a single update with the number that was read.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from payhub.db import Base
+
+
+class Payment(Base):
+    """What a portal asks a citizen to pay for one dossier. Amounts are minor units."""
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "portal_reference"),
+        UniqueConstraint("reference"),
+        CheckConstraint("state IN ('open', 'paid', 'cancelled', 'expired', 'reversed')", name="state"),
+        CheckConstraint("total >= 0", name="total"),
+        Index("ix_payment_list", "portal_id", "id"),
+        Index("ix_payment_expiry", "expires_at", postgresql_where="state = 'open'"),
+        {"postgresql_with": {"fillfactor": 80}},
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"))
+    portal_reference: Mapped[str]
+    reference: Mapped[str] = mapped_column(CHAR(12))
+    dossier: Mapped[str | None]
+    state: Mapped[str]
+    currency: Mapped[str] = mapped_column(CHAR(3))
+    total: Mapped[int]
+    language: Mapped[str] = mapped_column(CHAR(2))
+    return_url: Mapped[str | None]
+    details: Mapped[dict[str, Any]]
+    """The portal's own metadata, given back as it came."""
+    payer_key: Mapped[bytes | None]
+    payer: Mapped[bytes | None]
+    """Who pays, sealed (JSON); destroying `payer_key` erases it."""
+    replaces_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("payment.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    closing_at: Mapped[datetime | None]
+    paid_at: Mapped[datetime | None]
+    event_seq: Mapped[int]
+
+
+class PaymentLine(Base):
+    """One fee of a payment, owed to one account of one agency; `retained` + the budget's share = amount."""
+
+    __tablename__ = "payment_line"
+    __table_args__ = (
+        UniqueConstraint("payment_id", "number"),
+        Index("uq_payment_line_dossier_claim", "dossier_claim", unique=True, postgresql_where="dossier_claim IS NOT NULL"),
+        CheckConstraint("amount >= 0", name="amount"),
+        CheckConstraint("retained BETWEEN 0 AND amount", name="retained"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    payment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payment.id"))
+    number: Mapped[int] = mapped_column(SmallInteger)
+    fee_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("fee.id"))
+    kind: Mapped[str]
+    budget_line: Mapped[str]
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    asked_agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agency.id"))
+    """The agency the portal named; differs from `agency_id` where that one was abolished and has a successor."""
+    collecting_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("collecting_account.id"))
+    description: Mapped[str]
+    quantity: Mapped[int | None]
+    amount: Mapped[int]
+    retained: Mapped[int]
+    dossier_claim: Mapped[uuid.UUID | None]
+    """Digest of (portal, dossier, fee) while this line is open or paid: the same fee is not asked twice unless said so."""
+
+
+class Attempt(Base):
+    """One try to pay one payment at one gateway account. `ordered_at` and `reference` are all that a later query needs."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        UniqueConstraint("gateway_account_id", "reference"),
+        UniqueConstraint("payment_id", "form_token"),
+        Index("uq_attempt_gateway_transaction", "gateway_account_id", "gateway_transaction", unique=True,
+              postgresql_where="gateway_transaction IS NOT NULL"),
+        Index("uq_attempt_applied", "payment_id", unique=True, postgresql_where="applied"),
+        Index("ix_attempt_next_check_at", "next_check_at", postgresql_where="next_check_at IS NOT NULL"),
+        Index("ix_attempt_gateway_on", "gateway_account_id", "gateway_on", postgresql_where="gateway_on IS NOT NULL"),
+        CheckConstraint(
+            "state IN ('created', 'started', 'succeeded', 'failed', 'cancelled', 'unknown', 'conflicted', 'reversed')", name="state"
+        ),
+        CheckConstraint("NOT applied OR (state IN ('succeeded', 'reversed') AND confirmed = amount)", name="applied"),
+        {"postgresql_with": {"fillfactor": 80}},
+    )  # fmt: skip
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    payment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payment.id"))
+    gateway_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateway_account.id"))
+    code: Mapped[str]
+    reference: Mapped[str]
+    form_token: Mapped[uuid.UUID]
+    """The one-use token of the form that started it: a double click is one attempt."""
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    """Why it ended where the gateway did not say, `abandoned` for one."""
+    amount: Mapped[int]
+    currency: Mapped[str] = mapped_column(CHAR(3))
+    ordered_at: Mapped[datetime]
+    order_expires_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    raw_code: Mapped[str | None]
+    gateway_transaction: Mapped[str | None]
+    method: Mapped[str | None]
+    confirmed: Mapped[int | None]
+    """What the gateway says it took, minor units."""
+    paid_at: Mapped[datetime | None]
+    paid_at_text: Mapped[str | None]
+    gateway_on: Mapped[date | None]
+    """The gateway's own day of the payment; its files match by it."""
+    cohort_on: Mapped[date | None]
+    """The treasury day of that instant, never changed."""
+    applied: Mapped[bool]
+    checks: Mapped[int] = mapped_column(SmallInteger)
+    next_check_at: Mapped[datetime | None]
+
+
+class UnappliedReceipt(Base):
+    """Money that is real and nobody's yet; `remaining` goes to allocation or refund."""
+
+    __tablename__ = "unapplied_receipt"
+    __table_args__ = (
+        CheckConstraint("remaining BETWEEN 0 AND amount", name="remaining"),
+        CheckConstraint("amount > 0", name="amount"),
+        Index("uq_unapplied_receipt_attempt_id", "attempt_id", unique=True, postgresql_where="attempt_id IS NOT NULL"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    gateway_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateway_account.id"))
+    payment_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("payment.id"), index=True)
+    attempt_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("attempt.id"))
+    amount: Mapped[int]
+    remaining: Mapped[int]
+    currency: Mapped[str] = mapped_column(CHAR(3))
+    reason: Mapped[str]
+    """A kind of discrepancy."""
+    received_at: Mapped[datetime]

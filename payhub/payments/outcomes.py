@@ -1,0 +1,276 @@
+"""What a gateway's word does to an attempt and its payment.
+
+`by_one_statement` does the frequent case, an open payment paid whole. `under_lock` does every case, the frequent one too, and is the
+rule: the statement only gets there faster. Locks are taken payment first, then its attempts by id.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from gateways.base import Notice, Outcome, Verdict
+from payhub import ids
+from payhub.accounts.calendar import cohort_day
+from payhub.accounts.models import GatewayAccount
+from payhub.clock import local_date
+from payhub.discrepancies.service import open_ as open_discrepancy
+from payhub.events import Event
+from payhub.fees.models import Fee
+from payhub.hub import Hub
+from payhub.ledger.facts import Fact, post
+from payhub.payments import states
+from payhub.payments.models import Attempt, Payment, PaymentLine, UnappliedReceipt
+from payhub.payments.states import UNDECIDED, AttemptState, PaymentState
+
+
+@dataclass(slots=True)
+class Change:
+    """One message at work: what it says, and the locked rows it may change."""
+
+    session: Session
+    account: GatewayAccount
+    notice: Notice
+    payment: Payment
+    attempt: Attempt
+    now: datetime
+    cohort_on: date
+    gateway_on: date
+
+
+def success(hub: Hub, account: GatewayAccount, notice: Notice, now: datetime) -> dict[str, Any]:
+    """Return the values `statements.succeed` wants for a notice of success."""
+    paid_at = notice.paid_at or now
+    cohort_on = cohort_day(hub.registers, account, paid_at)
+    return {
+        "gateway_account_id": account.id,
+        "reference": notice.reference,
+        "confirmed": notice.amount,
+        "currency": notice.currency,
+        "raw_code": notice.raw_code,
+        "gateway_transaction": notice.transaction,
+        "method": notice.method,
+        "paid_at": paid_at,
+        "paid_at_text": notice.paid_at_text,
+        "gateway_on": local_date(paid_at),
+        "cohort_on": cohort_on,
+        "business_on": cohort_on,
+        "now": now,
+        "journal_id": ids.new_id(),
+        "event_id": ids.new_id(),
+        "event_data": {"state": "paid", "attempt_state": "succeeded", "gateway_account": account.code, "amount": notice.amount, "currency": notice.currency},
+    }
+
+
+def find(session: Session, account: GatewayAccount, reference: str) -> tuple[Payment, Attempt] | None:
+    """Return payment and attempt, locked in the one order, for a gateway's reference; None where there is none."""
+    found = session.execute(select(Attempt.id, Attempt.payment_id).where(Attempt.gateway_account_id == account.id, Attempt.reference == reference)).one_or_none()
+    if found is None:
+        return None
+    payment = session.scalars(select(Payment).where(Payment.id == found.payment_id).with_for_update()).one()
+    attempts = session.scalars(select(Attempt).where(Attempt.payment_id == payment.id).order_by(Attempt.id).with_for_update()).all()
+    return payment, next(attempt for attempt in attempts if attempt.id == found.id)
+
+
+def under_lock(hub: Hub, session: Session, account: GatewayAccount, notice: Notice, payment: Payment, attempt: Attempt) -> Verdict:
+    """Apply a verified notice to locked rows; return what became of it."""
+    now = hub.clock.now()
+    # A reversal happens when it is told; the message repeats the instant of the payment it undoes.
+    paid_at = notice.paid_at if notice.paid_at and notice.outcome == Outcome.SUCCEEDED else now
+    change = Change(session, account, notice, payment, attempt, now, cohort_day(hub.registers, account, paid_at), local_date(paid_at))
+    match notice.outcome:
+        case Outcome.SUCCEEDED:
+            return _succeeded(change)
+        case Outcome.FAILED | Outcome.CANCELLED:
+            return _ended(change, AttemptState(notice.outcome.value))
+        case Outcome.REVERSED if attempt.state == AttemptState.SUCCEEDED:
+            return _reversed(change)
+        case Outcome.PENDING:
+            return _known_there(change)
+        case Outcome.NOT_FOUND:
+            return Verdict.REPEATED
+        case _:
+            return _unknown(change)
+
+
+def _succeeded(change: Change) -> Verdict:
+    attempt, notice = change.attempt, change.notice
+    if attempt.state in {AttemptState.SUCCEEDED, AttemptState.REVERSED}:
+        return Verdict.REPEATED
+    if attempt.state == AttemptState.CONFLICTED:
+        return Verdict.WRONG_AMOUNT
+    if notice.amount != attempt.amount or notice.currency != attempt.currency:
+        _move(change, AttemptState.CONFLICTED)
+        _hold(change, "underpaid" if (notice.amount or 0) < attempt.amount else "overpaid")
+        return Verdict.WRONG_AMOUNT
+    _move(change, AttemptState.SUCCEEDED)
+    reason = _why_not(change)
+    if reason is None:
+        _apply(change)
+    else:
+        _hold(change, reason)
+    return Verdict.RECORDED
+
+
+def _why_not(change: Change) -> str | None:
+    """Return why money that is whole cannot pay its payment, as a kind of discrepancy, or None where it can."""
+    match change.payment.state:
+        case PaymentState.OPEN:
+            return None
+        case PaymentState.EXPIRED:
+            replaced = change.session.scalar(select(Payment.id).where(Payment.replaces_id == change.payment.id).limit(1))
+            return None if replaced is None and _late_money_applies(change) else "late"
+        case PaymentState.CANCELLED:
+            return "cancelled_but_paid"
+        case _:
+            return "paid_twice"
+
+
+def _late_money_applies(change: Change) -> bool:
+    rules = change.session.scalars(select(Fee.late_money).join(PaymentLine, PaymentLine.fee_id == Fee.id).where(PaymentLine.payment_id == change.payment.id))
+    return all(rule == "apply" for rule in rules)
+
+
+def _apply(change: Change) -> None:
+    """Pay the payment by this attempt."""
+    payment, attempt = change.payment, change.attempt
+    states.check("payment", payment.state, PaymentState.PAID)
+    payment.state, payment.paid_at, attempt.applied = PaymentState.PAID, change.now, True
+    change.session.flush()
+    post(change.session, "applied", _fact(change))
+    record(change.session, payment, "payment.paid", change.now, _data(change, state="paid"))
+
+
+def _hold(change: Change, reason: str) -> None:
+    """Keep money that cannot apply: an unapplied receipt, its journal, and a discrepancy for a person."""
+    payment, attempt, amount = change.payment, change.attempt, change.notice.amount or 0
+    change.session.add(
+        UnappliedReceipt(
+            id=ids.new_id(), gateway_account_id=change.account.id, payment_id=payment.id, attempt_id=attempt.id, amount=amount,
+            remaining=amount, currency=change.notice.currency, reason=reason, received_at=change.now,
+        )
+    )  # fmt: skip
+    change.session.flush()
+    post(change.session, "not_applicable", _fact(change))
+    record(change.session, payment, "attempt.unapplied", change.now, _data(change, reason=reason))
+    _disagree(change, reason, amount, {"expected": attempt.amount, "confirmed": amount})
+
+
+def _reversed(change: Change) -> Verdict:
+    """The gateway took back what it had confirmed: mirror what was posted, whatever it was."""
+    payment, attempt = change.payment, change.attempt
+    _move(change, AttemptState.REVERSED)
+    if attempt.applied:
+        states.check("payment", payment.state, PaymentState.REVERSED)
+        payment.state = PaymentState.REVERSED
+        release_claims(change.session, payment.id)
+        change.session.flush()
+        post(change.session, "applied_reversed", _fact(change))
+        record(change.session, payment, "payment.reversed", change.now, _data(change, state="reversed"))
+    else:
+        receipt = change.session.scalars(select(UnappliedReceipt).where(UnappliedReceipt.attempt_id == attempt.id).with_for_update()).one()
+        receipt.remaining = 0
+        change.session.flush()
+        post(change.session, "unapplied_reversed", _fact(change))
+        record(change.session, payment, "attempt.reversed", change.now, _data(change))
+    _disagree(change, "reversed", attempt.confirmed or 0, {"confirmed": attempt.confirmed})
+    return Verdict.RECORDED
+
+
+def _ended(change: Change, state: AttemptState) -> Verdict:
+    """The gateway says no money came. It never undoes a success: that would be a reversal, which it would say."""
+    if change.attempt.state not in UNDECIDED:
+        return Verdict.REPEATED
+    _move(change, state)
+    record(change.session, change.payment, f"attempt.{state}", change.now, _data(change))
+    return Verdict.RECORDED
+
+
+def _known_there(change: Change) -> Verdict:
+    """The gateway knows the order and has no money yet: it fills in, and never moves an outcome back."""
+    if change.attempt.state != AttemptState.CREATED:
+        return Verdict.REPEATED
+    states.check("attempt", change.attempt.state, AttemptState.STARTED)
+    change.attempt.state, change.attempt.started_at = AttemptState.STARTED, change.now
+    record(change.session, change.payment, "attempt.started", change.now, _data(change))
+    return Verdict.RECORDED
+
+
+def _unknown(change: Change) -> Verdict:
+    if change.attempt.state not in {AttemptState.CREATED, AttemptState.STARTED}:
+        return Verdict.REPEATED
+    states.check("attempt", change.attempt.state, AttemptState.UNKNOWN)
+    change.attempt.state, change.attempt.raw_code = AttemptState.UNKNOWN, change.notice.raw_code
+    record(change.session, change.payment, "attempt.unknown", change.now, _data(change))
+    return Verdict.RECORDED
+
+
+def _move(change: Change, state: AttemptState) -> None:
+    """Take an attempt to an outcome with what the gateway said of it."""
+    attempt, notice = change.attempt, change.notice
+    states.check("attempt", attempt.state, state)
+    attempt.state, attempt.raw_code, attempt.ended_at, attempt.next_check_at = state, notice.raw_code, change.now, None
+    attempt.method = notice.method or attempt.method
+    if state in {AttemptState.SUCCEEDED, AttemptState.CONFLICTED}:
+        attempt.confirmed, attempt.gateway_transaction = notice.amount, notice.transaction
+        attempt.paid_at, attempt.paid_at_text = notice.paid_at or change.now, notice.paid_at_text
+        attempt.gateway_on, attempt.cohort_on = change.gateway_on, change.cohort_on
+
+
+def _fact(change: Change) -> Fact:
+    return Fact(
+        journal_id=ids.new_id(),
+        payment_id=change.payment.id,
+        attempt_id=change.attempt.id,
+        gateway_account_id=change.account.id,
+        cohort_on=change.cohort_on,
+        business_on=change.cohort_on,
+        recorded_at=change.now,
+        amount=change.attempt.confirmed or 0,
+        currency=change.attempt.currency,
+    )
+
+
+def _data(change: Change, **more: Any) -> dict[str, Any]:
+    attempt = change.attempt
+    return {
+        "attempt": str(attempt.id),
+        "attempt_state": attempt.state,
+        "gateway_account": change.account.code,
+        "amount": attempt.confirmed,
+        "currency": attempt.currency,
+        **more,
+    }
+
+
+def _disagree(change: Change, kind: str, amount: int, evidence: dict[str, Any]) -> None:
+    open_discrepancy(
+        change.session,
+        kind=kind,
+        key=f"{change.account.code}/payment/{change.attempt.reference}",
+        on=change.gateway_on,
+        amount=amount,
+        currency=change.notice.currency,
+        evidence={**evidence, "raw_code": change.notice.raw_code},
+        now=change.now,
+        gateway_account_id=change.account.id,
+        payment_id=change.payment.id,
+    )
+
+
+def release_claims(session: Session, payment_id: uuid.UUID) -> None:
+    """Let the dossier's fees be asked again: this payment is over and unpaid."""
+    session.execute(update(PaymentLine).where(PaymentLine.payment_id == payment_id).values(dossier_claim=None))
+
+
+def record(session: Session, payment: Payment, type_: str, now: datetime, data: dict[str, Any]) -> uuid.UUID:
+    """Write the next event of a locked payment; return its id."""
+    payment.event_seq += 1
+    event = Event(id=ids.new_id(), payment_id=payment.id, seq=payment.event_seq, type=type_, data=data, occurred_at=now, position=None)
+    session.add(event)
+    return event.id

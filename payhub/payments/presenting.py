@@ -1,0 +1,44 @@
+"""How rows look from outside."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from payhub import ids
+from payhub.checkout.links import checkout_url
+from payhub.hub import Hub
+from payhub.payments.schemas import PaymentView
+from payhub.payments.states import PaymentState
+from payhub.registers import Registers
+
+PAYMENT_VIEW = PaymentView()
+
+
+def describe(
+    hub: Hub, registers: Registers, payment: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], undecided: Collection[uuid.UUID]
+) -> dict[str, Any]:
+    """Return a payment in outside words. `undecided` holds the payments of which an attempt still is."""
+    processing = payment["state"] == PaymentState.OPEN and payment["id"] in undecided
+    kept = ("reference", "portal_reference", "dossier", "currency", "total", "language", "return_url", "created_at", "expires_at", "paid_at")
+    return {
+        **{name: payment[name] for name in kept},
+        "id": ids.public_id("pay", payment["id"], hub.settings.mode),
+        "state": "processing" if processing else payment["state"],
+        "metadata": payment["details"],
+        "checkout_url": checkout_url(hub, payment["id"]),
+        "lines": [
+            {
+                "number": line["number"],
+                "fee": registers.fees_by_id[line["fee_id"]].code,
+                "kind": line["kind"],
+                "agency": registers.agencies_by_id[line["agency_id"]].code,
+                "asked_agency": registers.agencies_by_id[line["asked_agency_id"]].code,
+                "description": line["description"],
+                "quantity": line["quantity"],
+                "amount": line["amount"],
+            }
+            for line in lines
+        ],
+    }

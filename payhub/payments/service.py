@@ -1,0 +1,180 @@
+"""Asking for a payment, and looking at it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from flask import Response
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from payhub import ids
+from payhub.clock import local_date
+from payhub.db import constraint_of
+from payhub.errors import FieldProblem, InvalidInput, NotFound, PayHubError, Text, Unavailable
+from payhub.hub import Hub
+from payhub.idempotency import Once, RequestInFlight
+from payhub.payments import lines as payment_lines
+from payhub.payments.errors import DossierAlreadyAsked, PortalReferenceTaken
+from payhub.payments.models import Attempt, Payment, PaymentLine
+from payhub.payments.states import UNDECIDED, PaymentState
+from payhub.payments.statements import CREATE, parameters
+from payhub.payments.presenting import PAYMENT_VIEW, describe
+from payhub.portals.keys import Caller
+from payhub.portals.models import Portal
+from payhub.registers import Registers
+
+_TAKEN = {
+    "uq_payment_portal_id_portal_reference": PortalReferenceTaken,
+    "uq_payment_line_dossier_claim": DossierAlreadyAsked,
+}
+_TRIES = 4
+
+
+def create(hub: Hub, caller: Caller, once: Once, data: Mapping[str, Any]) -> Response:
+    """Ask for the fees of one dossier; return the 201, or the kept answer of the first request with this key."""
+    registers = hub.registers
+    for _ in range(_TRIES):
+        try:
+            payment, lines = _build(hub, registers, caller.portal, data)
+        except PayHubError:
+            # What was accepted once is answered the same for ever, though the registers would refuse it by now.
+            answered = once.first_answer(hub.db)
+            if answered is not None:
+                return answered
+            raise
+        body = orjson.dumps(PAYMENT_VIEW.dump(describe(hub, registers, payment, lines, set())))
+        written = _write(hub, registers, once, payment, lines, body)
+        if written == "written":
+            return Response(body, 201, mimetype="application/json")
+        if written == "changed":
+            registers = hub.cache.fresh()
+            answered = once.first_answer(hub.db)
+            if answered is not None:
+                return answered
+    raise Unavailable(headers={"Retry-After": "1"})
+
+
+def _write(hub: Hub, registers: Registers, once: Once, payment: dict[str, Any], lines: list[dict[str, Any]], body: bytes) -> str:
+    """Execute the one statement; return `written`, `changed` (registers moved or the key was used) or `again` (number taken)."""
+    values = {
+        **payment,
+        "lines": lines,
+        "register_version": registers.version,
+        "event_id": ids.new_id(),
+        "event_data": {name: payment[name] for name in ("reference", "total", "currency", "state")},
+        "now": payment["created_at"],
+    }
+    binds = {**parameters(values), **once.binds(201, body, payment["created_at"])}
+    try:
+        with hub.db.autocommit() as connection:
+            done = connection.execute(CREATE, binds).one()
+    except IntegrityError as error:
+        constraint = constraint_of(error)
+        if constraint == "uq_payment_reference":
+            return "again"
+        if constraint not in _TAKEN:
+            raise
+        # The first request with this very key may have written the row that stands in the way.
+        if once.first_answer(hub.db) is not None:
+            return "changed"
+        raise _TAKEN[constraint] from None
+    if not done.got:
+        raise RequestInFlight
+    return "written" if done.written else "changed"
+
+
+def _build(hub: Hub, registers: Registers, portal: Portal, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    now = hub.clock.now()
+    payment_id = ids.new_id()
+    claim = None if data["additional"] else data.get("dossier")
+    lines = payment_lines.resolve(registers, portal, data["lines"], claim, local_date(now))
+    payer = hub.keyring.seal(orjson.dumps(data["payer"]), f"payer {payment_id}") if data.get("payer") else None
+    return {
+        "id": payment_id,
+        "portal_id": portal.id,
+        "portal_reference": data["portal_reference"],
+        "reference": ids.new_reference(),
+        "dossier": data.get("dossier"),
+        "state": PaymentState.OPEN.value,
+        "currency": data["currency"],
+        "total": sum(line["amount"] for line in lines),
+        "language": data["language"],
+        "return_url": _return_url(portal, data.get("return_url")),
+        "details": data["metadata"],
+        "payer_key": payer and payer.key,
+        "payer": payer and payer.data,
+        "created_at": now,
+        "expires_at": _expiry(hub, data.get("expires_at"), now),
+        "paid_at": None,
+        "event_seq": 1,
+    }, lines
+
+
+def _return_url(portal: Portal, url: str | None) -> str | None:
+    """Accept only addresses on an origin the portal has registered: a citizen is never sent anywhere else."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.username is None and f"{parts.scheme}://{parts.netloc}" in portal.return_origins:
+        return url
+    text = Text("Địa chỉ không thuộc các nguồn mà cổng đã đăng ký", "The address is not on an origin registered for the portal")
+    raise InvalidInput([FieldProblem("/return_url", "origin_not_registered", text)])
+
+
+def _expiry(hub: Hub, asked: datetime | None, now: datetime) -> datetime:
+    if asked is None:
+        return now + timedelta(seconds=hub.settings.payments.expires_s)
+    if now < asked <= now + timedelta(days=366):
+        return asked
+    text = Text("Phải ở tương lai, trong vòng một năm", "Must be in the future and within a year")
+    raise InvalidInput([FieldProblem("/expires_at", "expiry_out_of_range", text)])
+
+
+def get(hub: Hub, portal: Portal, public: str) -> dict[str, Any]:
+    """Return one payment of the portal as its view wants it."""
+    payment_id = ids.read_public_id("pay", public, hub.settings.mode)
+    if payment_id is None:
+        raise NotFound
+    with hub.db.session() as session:
+        payment = session.scalar(select(Payment).where(Payment.id == payment_id, Payment.portal_id == portal.id))
+        if payment is None:
+            raise NotFound
+        return _views(hub, session, [payment])[0]
+
+
+def page(
+    hub: Hub, portal: Portal, *, limit: int, cursor: str | None = None, state: str | None = None, portal_reference: str | None = None
+) -> dict[str, Any]:
+    """Return a page of the portal's payments, newest first."""
+    wanted = select(Payment).where(Payment.portal_id == portal.id).order_by(Payment.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        after = ids.read_public_id("pay", cursor, hub.settings.mode)
+        if after is None:
+            raise InvalidInput([FieldProblem("/cursor", "cursor_invalid", Text("Con trỏ không hợp lệ", "The cursor is not one of ours"))])
+        wanted = wanted.where(Payment.id < after)
+    if state is not None:
+        wanted = wanted.where(Payment.state == state)
+    if portal_reference is not None:
+        wanted = wanted.where(Payment.portal_reference == portal_reference)
+    with hub.db.session() as session:
+        found = session.scalars(wanted).all()
+        shown = found[:limit]
+        more = ids.public_id("pay", shown[-1].id, hub.settings.mode) if len(found) > limit else None
+        return {"data": _views(hub, session, shown), "next": more}
+
+
+def _views(hub: Hub, session: Session, payments: Any) -> list[dict[str, Any]]:
+    wanted = [payment.id for payment in payments]
+    lines: dict[uuid.UUID, list[dict[str, Any]]] = {key: [] for key in wanted}
+    for line in session.scalars(select(PaymentLine).where(PaymentLine.payment_id.in_(wanted)).order_by(PaymentLine.number)):
+        lines[line.payment_id].append(vars(line))
+    undecided = set(session.scalars(select(Attempt.payment_id).where(Attempt.payment_id.in_(wanted), Attempt.state.in_(sorted(UNDECIDED)))))
+    registers = hub.registers
+    return [describe(hub, registers, vars(payment), lines[payment.id], undecided) for payment in payments]

@@ -1,0 +1,168 @@
+"""The hot steps, one statement each, built once.
+
+A step reads a payment and all under it in one snapshot (`seen`), checks there everything it needs, and then moves the payment with an
+update guarded by the `event_seq` it saw. Every change of a payment moves that number, so the guard proves that nothing read has
+changed since; where it has, no row moves, nothing is written, and the caller takes the slow path under a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    CHAR, CTE, BigInteger, Boolean, Date, DateTime, SmallInteger, Text, Uuid,
+    bindparam, cast, column, exists, func, insert, literal, null, select, update,
+)  # fmt: skip
+from sqlalchemy.dialects.postgresql import JSONB
+
+from payhub import idempotency
+from payhub.events import Event
+from payhub.ledger import facts
+from payhub.payments.models import Attempt, Payment, PaymentLine
+from payhub.payments.states import UNDECIDED, AttemptState, PaymentState
+from payhub.registers import RegisterVersion
+
+_INSTANT = DateTime(timezone=True)
+
+
+def given(name: str, type_: Any) -> Any:
+    """Return a bind parameter. Its prefix keeps it apart from columns: SQLAlchemy would set a column of the parameter's own name."""
+    return bindparam(f"given_{name}", type_=type_)
+
+
+def parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values under the names that `given` gave them."""
+    return {f"given_{name}": value for name, value in values.items()}
+
+
+def bound(model: type[Any], **names: str) -> list[Any]:
+    """Return a bind parameter for each column of a row, typed as the column is; `names` maps column to parameter."""
+    return [given(name, model.__table__.c[key].type) for key, name in names.items()]
+
+
+def _event(type_: str, source: Any, seq: Any, data: Any, prefix: str = "event") -> CTE:
+    columns = ["id", "payment_id", "seq", "type", "data", "occurred_at"]
+    row = select(given(f"{prefix}_id", Uuid), source.c.id, seq, literal(type_), data, given("now", _INSTANT)).select_from(source)
+    return insert(Event).from_select(columns, row).cte(prefix)
+
+
+_PAYMENT = (
+    "id", "portal_id", "portal_reference", "reference", "dossier", "state", "currency", "total", "language", "return_url", "details",
+    "payer_key", "payer", "created_at", "expires_at", "event_seq",
+)  # fmt: skip
+_LINE = {
+    "id": Uuid, "number": SmallInteger, "fee_id": Uuid, "kind": Text, "budget_line": Text, "agency_id": Uuid, "asked_agency_id": Uuid,
+    "collecting_account_id": Uuid, "description": Text, "quantity": BigInteger, "amount": BigInteger, "retained": BigInteger,
+    "dossier_claim": Uuid,
+}  # fmt: skip
+
+
+def _create() -> Any:
+    """Write a payment, its lines, its first event and the answer to its key, if the registers are still those it was priced by."""
+    unchanged = exists().where(RegisterVersion.version == given("register_version", BigInteger))
+    lock, claimed = idempotency.claim(unchanged)
+    payment = (
+        insert(Payment)
+        .from_select(list(_PAYMENT), select(*bound(Payment, **{key: key for key in _PAYMENT})).select_from(claimed))
+        .returning(Payment.id)
+        .cte("payment_row")
+    )
+    asked = (
+        func.jsonb_to_recordset(given("lines", JSONB))
+        .table_valued(*[column(name, kind()) for name, kind in _LINE.items()], name="asked")
+        .render_derived(with_types=True)
+    )
+    rows = select(payment.c.id, *[asked.c[name] for name in _LINE]).join_from(payment, asked, literal(True))  # noqa: FBT003 - SQL's true
+    lines = insert(PaymentLine).from_select(["payment_id", *_LINE], rows).cte("lines")
+    event = _event("payment.created", payment, literal(1), given("event_data", JSONB))
+    return select(lock.c.got, exists(select(payment.c.id)).label("written")).add_cte(lines, event)
+
+
+def _start() -> Any:
+    """Write an attempt if the payment still takes one and this form has not been sent before."""
+    sent_before = exists().where(Attempt.payment_id == Payment.id, Attempt.form_token == given("form_token", Uuid))
+    seen = (
+        select(Payment.id, Payment.event_seq)
+        .where(
+            Payment.id == given("payment_id", Uuid),
+            Payment.state == PaymentState.OPEN,
+            Payment.closing_at.is_(None),
+            Payment.expires_at > given("now", _INSTANT),
+            Payment.total.between(given("minimum", BigInteger), given("maximum", BigInteger)),
+            Payment.currency == given("account_currency", CHAR(3)),
+            ~sent_before,
+        )
+        .cte("seen")
+    )
+    moved = (
+        update(Payment)
+        .where(Payment.id == seen.c.id, Payment.event_seq == seen.c.event_seq)
+        .values(event_seq=Payment.event_seq + 1)
+        .returning(Payment.id, Payment.event_seq, Payment.total, Payment.currency, Payment.reference, Payment.language)
+        .cte("moved")
+    )
+    fresh = {"id": "attempt_id", "gateway_account_id": "gateway_account_id", "code": "code", "reference": "reference", "form_token": "form_token",
+             "ordered_at": "now", "order_expires_at": "order_expires_at", "next_check_at": "next_check_at"}  # fmt: skip
+    attempt = insert(Attempt).from_select(
+        ["payment_id", "amount", "currency", "state", "applied", "checks", *fresh],
+        select(moved.c.id, moved.c.total, moved.c.currency, literal(AttemptState.CREATED.value), cast(False, Boolean), cast(0, SmallInteger),
+               *bound(Attempt, **fresh)).select_from(moved),
+    ).cte("attempt_row")  # fmt: skip
+    event = _event("attempt.created", moved, moved.c.event_seq, given("event_data", JSONB))
+    return select(moved.c.total, moved.c.currency, moved.c.reference, moved.c.language).add_cte(attempt, event)
+
+
+def succeed() -> tuple[CTE, list[CTE]]:
+    """Pay an open payment by the one attempt a gateway has confirmed whole: (moved, the rest).
+
+    `moved` has one row, the attempt's id, where it was done. The caller adds what it keeps of the message and executes.
+    """
+    now = given("now", _INSTANT)
+    seen = (
+        select(Payment.id, Payment.event_seq, Attempt.id.label("attempt_id"))
+        .join(Attempt, Attempt.payment_id == Payment.id)
+        .where(
+            Attempt.gateway_account_id == given("gateway_account_id", Uuid),
+            Attempt.reference == given("reference", Text),
+            Attempt.state.in_(sorted(UNDECIDED)),
+            Attempt.amount == given("confirmed", BigInteger),
+            Attempt.currency == given("currency", CHAR(3)),
+            Payment.state == PaymentState.OPEN,
+            Payment.total == Attempt.amount,
+        )
+        .cte("seen")
+    )
+    moved = (
+        update(Payment)
+        .where(Payment.id == seen.c.id, Payment.event_seq == seen.c.event_seq)
+        .values(event_seq=Payment.event_seq + 1, state=PaymentState.PAID.value, paid_at=now)
+        .returning(Payment.id, Payment.event_seq, Payment.total, Payment.currency, seen.c.attempt_id)
+        .cte("moved")
+    )
+    told = {"raw_code": "raw_code", "gateway_transaction": "gateway_transaction", "method": "method", "confirmed": "confirmed",
+            "paid_at": "paid_at", "paid_at_text": "paid_at_text", "gateway_on": "gateway_on", "cohort_on": "cohort_on", "ended_at": "now"}  # fmt: skip
+    attempt = (
+        update(Attempt)
+        .where(Attempt.id == moved.c.attempt_id)
+        .values(dict(zip(told, bound(Attempt, **told), strict=True)))
+        .values(state=AttemptState.SUCCEEDED.value, applied=True, next_check_at=null())
+        .cte("attempt_row")
+    )
+    data = func.jsonb_build_object(literal("attempt"), moved.c.attempt_id, type_=JSONB).concat(given("event_data", JSONB))
+    event = _event("payment.paid", moved, moved.c.event_seq, data)
+    fact = select(
+        given("journal_id", Uuid).label("journal_id"),
+        moved.c.id.label("payment_id"),
+        moved.c.attempt_id,
+        given("gateway_account_id", Uuid).label("gateway_account_id"),
+        given("cohort_on", Date).label("cohort_on"),
+        given("business_on", Date).label("business_on"),
+        now.label("recorded_at"),
+        moved.c.total.label("amount"),
+        moved.c.currency,
+    ).cte("fact")
+    return moved, [attempt, event, *facts.applied(fact)]
+
+
+CREATE, START = _create(), _start()

@@ -1,0 +1,1 @@
+"""Portals: who may ask for payments, for whom, and with which keys."""

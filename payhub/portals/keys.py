@@ -1,0 +1,71 @@
+"""API keys: `phk_<mode>_<8 to find it>_<32 to prove it><6 to catch typing>`, shown once and kept as a hash.
+
+The check digits let a mistyped key be refused, and a leaked one be recognised by scanners, without asking the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from payhub.portals.models import ApiKey, Portal
+from payhub.registers import Registers
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def _check(text: str) -> str:
+    number = zlib.crc32(text.encode())
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(0, 30, 5))
+
+
+def new_key(mode: str) -> str:
+    """Return a new key for a hub of this mode (160 random bits)."""
+    text = f"phk_{mode}_{_random(8)}_{_random(32)}"
+    return text + _check(text)
+
+
+def prefix_of(key: str, mode: str) -> str | None:
+    """Return the part that finds the key, or None where it is mistyped, or of the other mode."""
+    parts = key.split("_")
+    if len(key) > 64 or len(parts) != 4 or parts[:2] != ["phk", mode] or not hmac.compare_digest(_check(key[:-6]), key[-6:]):
+        return None
+    return parts[2]
+
+
+def digest(key: str) -> bytes:
+    """Return what is kept of a key."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request comes from."""
+
+    portal: Portal
+    key: ApiKey
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the key has this scope."""
+        return scope in self.key.scopes
+
+
+def authenticate(registers: Registers, key: str, mode: str, now: datetime) -> Caller | None:
+    """Return the caller a key belongs to; None where it is unknown, expired, revoked or its portal closed."""
+    prefix = prefix_of(key, mode) if key.isascii() else None
+    row = registers.keys.get(prefix) if prefix else None
+    if row is None or not hmac.compare_digest(row.digest, digest(key)):
+        return None
+    portal = registers.portals[row.portal_id]
+    expired = row.expires_at is not None and row.expires_at <= now
+    revoked = row.revoked_at is not None and row.revoked_at <= now
+    closed = portal.closed_at is not None and portal.closed_at <= now
+    return None if expired or revoked or closed else Caller(portal, row)

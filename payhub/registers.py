@@ -1,0 +1,152 @@
+"""The registers in force, read once and kept in memory: agencies, accounts, fees, portals, keys, gateway accounts.
+
+Every change of a register table moves `register_version` (a trigger does it). A copy in memory is checked against it at most every
+`register_s` seconds; a statement that writes money guards itself with the version it was decided under, so that no payment is ever
+made from a register that had changed.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from time import monotonic
+from typing import Any, TypeVar
+
+from sqlalchemy import CheckConstraint, SmallInteger, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from gateways.base import Account
+from payhub.accounts.models import GatewayAccount, GatewaySecret, GatewayTerms
+from payhub.agencies.models import Agency, CollectingAccount, DayOff
+from payhub.crypto import Keyring, Sealed
+from payhub.db import Base, Database
+from payhub.fees.models import Fee, Retention
+from payhub.portals.models import ApiKey, Portal, PortalGrant
+
+
+class RegisterVersion(Base):
+    """The one row that counts changes of all registers."""
+
+    __tablename__ = "register_version"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    version: Mapped[int]
+
+
+TABLES = (
+    "agency", "collecting_account", "day_off", "portal", "portal_grant", "api_key", "fee", "retention", "gateway_account",
+    "gateway_terms", "gateway_secret",
+)  # fmt: skip
+"""The tables whose changes are counted."""
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """One consistent copy. Rows are detached and never changed."""
+
+    version: int
+    agencies: Mapping[str, Agency]
+    agencies_by_id: Mapping[uuid.UUID, Agency]
+    collecting_accounts: Mapping[uuid.UUID, Sequence[CollectingAccount]]
+    fees: Mapping[str, Sequence[Fee]]
+    fees_by_id: Mapping[uuid.UUID, Fee]
+    retentions: Mapping[tuple[uuid.UUID, str], Sequence[Retention]]
+    portals: Mapping[uuid.UUID, Portal]
+    grants: Mapping[uuid.UUID, Sequence[PortalGrant]]
+    keys: Mapping[str, ApiKey]
+    gateway_accounts: Mapping[str, GatewayAccount]
+    gateway_accounts_by_id: Mapping[uuid.UUID, GatewayAccount]
+    terms: Mapping[uuid.UUID, Sequence[GatewayTerms]]
+    protocol_accounts: Mapping[uuid.UUID, Account]
+    days_off: Mapping[str, frozenset[date]]
+
+
+def in_force(rows: Sequence[Row], on: date) -> Row | None:
+    """Return the row whose dates hold `on` (`valid_to` is exclusive and may be absent), or None."""
+    for row in rows:
+        dated: Any = row
+        ends = getattr(dated, "valid_to", None)
+        if dated.valid_from <= on and (ends is None or on < ends):
+            return row
+    return None
+
+
+class RegisterCache:
+    """Lends the registers in force, reading them again when their version has moved."""
+
+    def __init__(self, db: Database, keyring: Keyring, stale_s: float) -> None:
+        self._db, self._keyring, self._stale_s = db, keyring, stale_s
+        self._held: Registers | None = None
+        self._checked = 0.0
+        self._lock = threading.Lock()
+
+    def current(self) -> Registers:
+        """Return a copy that was in force at most `stale_s` seconds ago."""
+        held = self._held
+        if held is not None and monotonic() - self._checked < self._stale_s:
+            return held
+        return self.fresh()
+
+    def fresh(self) -> Registers:
+        """Return the copy in force now."""
+        with self._lock, self._db.session() as session:
+            asked = monotonic()
+            # The version is read before the rows: rows newer than it fail the guard of whoever writes by this copy.
+            version = session.scalars(select(RegisterVersion.version)).one()
+            if self._held is None or self._held.version != version:
+                self._held = _read(session, self._keyring, version)
+            self._checked = asked
+            return self._held
+
+
+def _read(session: Session, keyring: Keyring, version: int) -> Registers:
+    agencies = session.scalars(select(Agency)).all()
+    fees = session.scalars(select(Fee).order_by(Fee.valid_from)).all()
+    accounts = session.scalars(select(GatewayAccount).order_by(GatewayAccount.rank, GatewayAccount.code)).all()
+    secrets = _group(session.scalars(select(GatewaySecret).where(GatewaySecret.retired_at.is_(None))).all(), "gateway_account_id")
+    days_off: defaultdict[str, set[date]] = defaultdict(set)
+    for day in session.scalars(select(DayOff)):
+        days_off[day.calendar].add(day.on)
+    registers = Registers(
+        version=version,
+        agencies={agency.code: agency for agency in agencies},
+        agencies_by_id={agency.id: agency for agency in agencies},
+        collecting_accounts=_group(session.scalars(select(CollectingAccount)).all(), "agency_id"),
+        fees=_group(fees, "code"),
+        fees_by_id={fee.id: fee for fee in fees},
+        retentions=_group(session.scalars(select(Retention)).all(), "agency_id", "fee_code"),
+        portals={portal.id: portal for portal in session.scalars(select(Portal))},
+        grants=_group(session.scalars(select(PortalGrant)).all(), "portal_id"),
+        keys={key.prefix: key for key in session.scalars(select(ApiKey))},
+        gateway_accounts={account.code: account for account in accounts},
+        gateway_accounts_by_id={account.id: account for account in accounts},
+        terms=_group(session.scalars(select(GatewayTerms).order_by(GatewayTerms.valid_from)).all(), "gateway_account_id"),
+        protocol_accounts={account.id: _protocol(account, secrets.get(account.id, ()), keyring) for account in accounts},
+        days_off={calendar: frozenset(days) for calendar, days in days_off.items()},
+    )
+    session.expunge_all()
+    return registers
+
+
+def _group(rows: Sequence[Row], *names: str) -> dict[Any, list[Row]]:
+    groups: defaultdict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        key = tuple(getattr(row, name) for name in names)
+        groups[key if len(names) > 1 else key[0]].append(row)
+    return dict(groups)
+
+
+def _protocol(account: GatewayAccount, secrets: Sequence[GatewaySecret], keyring: Keyring) -> Account:
+    newest_first = sorted(secrets, key=lambda secret: secret.created_at, reverse=True)
+    return Account(
+        terminal=account.terminal,
+        secrets=tuple(keyring.open(Sealed(s.sealed_key, s.sealed), f"gateway_secret {s.id}").decode() for s in newest_first),
+        endpoints=dict(account.endpoints),
+    )

@@ -1,0 +1,232 @@
+"""Settings: read once, typed, complete; every problem is reported together.
+
+Each value comes from the first that has it: `PAYHUB_<SECTION>__<KEY>_FILE` (a file holding it), `PAYHUB_<SECTION>__<KEY>`, the TOML
+file named by `PAYHUB_CONFIG`, the default here. `PAYHUB_MODE`, `DATABASE_URL`, `DATABASE_REPLICA_URL` and `REDIS_URL` stand bare.
+With nothing set it is production, and a production that lacks its secrets does not start.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+
+class SettingsError(Exception):
+    """One line per setting that is missing or wrong; values are never quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """PostgreSQL 15 or later."""
+
+    url: str = field(repr=False)
+    replica_url: str = field(default="", repr=False)
+    pool_size: int = 4
+    statement_timeout_s: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """Valkey or Redis 7 or later; may vanish at any moment."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """`keys` is the key ring, `version:base64 of 32 bytes` separated by commas, the newest last."""
+
+    keys: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The web process. `base_url` is how citizens and gateways reach it; `trusted_proxies` how many proxies stand before it."""
+
+    base_url: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 2
+    threads: int = 4
+    trusted_proxies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """How long things may take, in seconds. `order_s` is the life of an order at the gateway, `ladder_s` when it is asked."""
+
+    expires_s: int = 3 * 24 * 3600
+    order_s: int = 900
+    ladder_s: tuple[int, ...] = (60, 300, 900, 3600, 3 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Telling portals: when to try again after each failure, in seconds; after the last step a delivery is dead."""
+
+    retry_s: tuple[int, ...] = (5, 60, 300, 1800, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
+    timeout_s: float = 15.0
+    private_addresses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """How often the scheduler looks, in seconds."""
+
+    relay_s: int = 1
+    deliveries_s: int = 1
+    checks_s: int = 10
+    expiry_s: int = 30
+    runs_s: int = 5
+    sweep_s: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The REST API. An Idempotency-Key is remembered for `idempotency_s`; `register_s` is how stale the registers may be read."""
+
+    idempotency_s: int = 7 * 24 * 3600
+    register_s: float = 1.0
+    max_body_bytes: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Where `level` is a name of Python's logging and `format` is `json` or `text`."""
+
+    level: str = "INFO"
+    format: str = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Folders on this machine. `home` holds what the embedded servers keep."""
+
+    home: Path = Path(".payhub")
+    mappings: Path = Path("config/mappings")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the hub is told from outside."""
+
+    mode: str
+    database: Database
+    redis: Redis
+    secrets: Secrets
+    web: Web
+    payments: Payments
+    webhooks: Webhooks
+    jobs: Jobs
+    api: Api
+    log: Log
+    paths: Paths
+
+    @property
+    def live(self) -> bool:
+        """Tell whether real money moves."""
+        return self.mode == "live"
+
+
+_BARE = {"DATABASE_URL": ("database", "url"), "DATABASE_REPLICA_URL": ("database", "replica_url"), "REDIS_URL": ("redis", "url")}
+DEVELOPMENT_KEY_VERSION = "0"
+"""The version number that keys printed in this repository carry; a live hub refuses it."""
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raise `SettingsError` naming every one that is missing, unknown or unreadable."""
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    given = _from_toml(environ.get("PAYHUB_CONFIG"), problems)
+    mode = environ.get("PAYHUB_MODE") or str(given.pop("mode", "live"))
+    _from_environment(environ, given, problems)
+    types = {name: kind for name, kind in get_type_hints(Settings).items() if name != "mode"}
+    problems += [f"[{name}] is not a section of the settings" for name in given if name not in types]
+    sections = {name: _section(name, kind, given.get(name, {}), problems) for name, kind in types.items()}
+    if mode not in {"live", "test"}:
+        problems.append("PAYHUB_MODE must be live or test")
+    if not problems:
+        settings = Settings(mode=mode, **sections)
+        problems += _contradictions(settings)
+    if problems:
+        raise SettingsError("the settings cannot be used:\n  " + "\n  ".join(problems))
+    return settings
+
+
+def _from_toml(name: str | None, problems: list[str]) -> dict[str, Any]:
+    if not name:
+        return {}
+    try:
+        return tomllib.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"PAYHUB_CONFIG: {name}: {error.strerror}")
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"PAYHUB_CONFIG: {name}: {error}")
+    return {}
+
+
+def _from_environment(environ: Mapping[str, str], given: dict[str, Any], problems: list[str]) -> None:
+    for variable, value in sorted(environ.items()):
+        bare = variable.removesuffix("_FILE")
+        if bare in _BARE:
+            section, key = _BARE[bare]
+        elif bare.startswith("PAYHUB_") and "__" in bare:
+            section, key = bare.removeprefix("PAYHUB_").lower().split("__", 1)
+        else:
+            continue
+        if bare != variable:
+            try:
+                value = Path(value).read_text(encoding="utf-8").strip()  # noqa: PLW2901 - the file's text is the value
+            except OSError as error:
+                problems.append(f"{variable}: {error.strerror}")
+        given.setdefault(section, {})[key] = value
+
+
+def _section(name: str, kind: type, given: Any, problems: list[str]) -> Any:
+    if not isinstance(given, dict):
+        problems.append(f"[{name}] must be a section")
+        return None
+    types = get_type_hints(kind)
+    known: dict[str, Field[Any]] = {item.name: item for item in fields(kind)}
+    problems += [f"{_spell(name, key)} is not a setting" for key in given if key not in known]
+    values = {}
+    for key, item in known.items():
+        if key in given:
+            values[key] = _value(_spell(name, key), types[key], given[key], problems)
+        elif item.default is MISSING:
+            problems.append(f"{_spell(name, key)} is missing")
+    return kind(**values) if {key for key, item in known.items() if item.default is MISSING} <= values.keys() else None
+
+
+def _spell(section: str, key: str) -> str:
+    bare = {place: variable for variable, place in _BARE.items()}
+    return bare.get((section, key)) or f"PAYHUB_{section.upper()}__{key.upper()} ({section}.{key})"
+
+
+def _value(name: str, kind: Any, raw: Any, problems: list[str]) -> Any:
+    """Read one value as its type; TOML gives it typed already, the environment gives text."""
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[str(raw).lower()]
+        if kind == tuple[int, ...]:
+            return tuple(int(part) for part in (raw.split(",") if isinstance(raw, str) else raw))
+        return kind(raw)
+    except (KeyError, TypeError, ValueError):
+        problems.append(f"{name} must be {getattr(kind, '__name__', kind)}")
+        return None
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    found = []
+    versions = {entry.split(":", 1)[0].strip() for entry in settings.secrets.keys.split(",")}
+    if settings.live and DEVELOPMENT_KEY_VERSION in versions:
+        found.append("secrets.keys holds the key printed in the repository: make one with `payhub keys new`")
+    if settings.live and not settings.web.base_url.startswith("https://"):
+        found.append("web.base_url must start with https:// where money is real")
+    if not settings.payments.ladder_s or list(settings.payments.ladder_s) != sorted(set(settings.payments.ladder_s)):
+        found.append("payments.ladder_s must rise")
+    return found

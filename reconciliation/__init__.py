@@ -1,0 +1,1 @@
+"""Hub, gateway and bank held against each other, and totals that are proven."""

@@ -1,0 +1,175 @@
+"""Couriers: the threads of one process that carry messages to endpoints.
+
+Each endpoint has couriers of its own, at most `PER_ENDPOINT` in a process, so one that is slow delays nobody else. A courier claims a
+few deliveries, sends them one after the other with no transaction open, stores how it went, and goes on until nothing is due or its
+shift is over. After `PATIENCE` failures in a row the endpoint rests until the earliest of them is tried again, but not longer than
+`REST_S`. The rest is remembered in Valkey: where that is lost, the endpoint is asked a few times more and nothing else happens.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from datetime import datetime, timedelta
+from time import monotonic, perf_counter
+
+import requests
+from redis.exceptions import RedisError
+from requests.exceptions import ConnectionError as Unreachable, RequestException, SSLError, Timeout
+from urllib3.exceptions import HTTPError
+
+from payhub import log
+from payhub.hub import Hub
+from webhooks import addresses, deliveries, endpoints, signing
+from webhooks.addresses import AddressRefused
+from webhooks.deliveries import Outcome
+from webhooks.endpoints import Target
+from webhooks.messages import Message
+
+COURIERS = 32
+PER_ENDPOINT = 4
+LOAD = 16
+"""How many deliveries one courier takes in hand at once."""
+SHIFT_S = 10.0
+PATIENCE = 5
+REST_S = 60.0
+GONE = 410
+"""The status by which an endpoint says that it is no more."""
+_READ_BYTES = 4096
+_log = log.get(__name__)
+
+
+class Couriers:
+    """The couriers of this process; the threads begin with the first delivery."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(COURIERS, thread_name_prefix="courier")
+        self._busy: Counter[uuid.UUID] = Counter()
+        self._lock = threading.Lock()
+
+    def deliver_due(self, hub: Hub, patience_s: float | None = None) -> None:
+        """Send what is due. After `patience_s` the couriers of slow endpoints are left to themselves."""
+        with hub.db.session() as session:
+            due = deliveries.waiting(session, hub.clock.now())
+        started = [future for place in due for future in self._start(hub, place)]
+        wait(started, patience_s)
+
+    def _start(self, hub: Hub, place: deliveries.Waiting) -> list[Future[None]]:
+        """Give an endpoint as many couriers as its deliveries are worth."""
+        if resting(hub, place.endpoint_id):
+            return []
+        with self._lock:
+            wanted = min(PER_ENDPOINT, -(-place.count // LOAD)) - self._busy[place.endpoint_id]
+            self._busy[place.endpoint_id] += max(0, wanted)
+        return [self._threads.submit(self._shift, hub, place.endpoint_id) for _ in range(wanted)]
+
+    def _shift(self, hub: Hub, endpoint_id: uuid.UUID) -> None:
+        try:
+            with addresses.session(private=hub.settings.webhooks.private_addresses) as http:
+                _Shift(hub, endpoint_id, http).work()
+        except Exception as error:  # noqa: BLE001 - claims run out by themselves; the next shift begins again
+            _log.error("courier.failed", endpoint=str(endpoint_id), kind=type(error).__name__)  # noqa: TRY400 - messages may quote values
+        finally:
+            with self._lock:
+                self._busy[endpoint_id] -= 1
+
+
+class _Shift:
+    """One courier at one endpoint."""
+
+    def __init__(self, hub: Hub, endpoint_id: uuid.UUID, http: requests.Session) -> None:
+        self._hub, self._endpoint_id, self._http = hub, endpoint_id, http
+        self._ends = monotonic() + SHIFT_S
+        self._failed: list[datetime] = []
+        """When each of the failures in a row is tried again."""
+        self._gone = False
+
+    def work(self) -> None:
+        """Carry until nothing is due, the endpoint needs a rest, or the shift is over."""
+        while not self._over() and not resting(self._hub, self._endpoint_id):
+            with self._hub.db.session() as session:
+                target = endpoints.target(self._hub, session, self._endpoint_id)
+            load = self._claim() if target else []
+            if target is None or not load:
+                return
+            self._carry(target, load)
+
+    def _over(self) -> bool:
+        return self._gone or len(self._failed) >= PATIENCE or monotonic() > self._ends
+
+    def _claim(self) -> list[Message]:
+        now = self._hub.clock.now()
+        until = now + timedelta(seconds=SHIFT_S + 4 * self._hub.settings.webhooks.timeout_s + 30)
+        with self._hub.db.session() as session:
+            return deliveries.claim(session, self._endpoint_id, now, until=until, limit=LOAD)
+
+    def _carry(self, target: Target, load: Sequence[Message]) -> None:
+        hub, retry_s, outcomes = self._hub, self._hub.settings.webhooks.retry_s, list[Outcome]()
+        for message in load:
+            if self._over():
+                break
+            outcome = send(hub, self._http, target, message)
+            outcomes.append(outcome)
+            self._gone = outcome.status == GONE
+            self._failed = [] if outcome.delivered else [*self._failed, outcome.next_try_at(hub.clock.now(), retry_s) or hub.clock.now()]
+        now = hub.clock.now()
+        with hub.db.session() as session:
+            deliveries.store(session, target.id, outcomes, now, retry_s)
+            deliveries.release(session, load[len(outcomes) :], now)
+            if self._gone:
+                endpoints.disable(session, target.id, now)
+        if len(self._failed) >= PATIENCE:
+            rest(hub, target.id, min(self._failed))
+
+
+def send(hub: Hub, http: requests.Session, target: Target, message: Message) -> Outcome:
+    """Send one message and say how it went; nothing an endpoint does is an error here."""
+    mode, timeout_s, began = hub.settings.mode, hub.settings.webhooks.timeout_s, perf_counter()
+    body = message.body(mode)
+    signed = signing.headers(target.secrets, message.public_id(mode), int(hub.clock.now().timestamp()), body)
+    headers = {"Content-Type": "application/json", "User-Agent": "PayHub", "Accept": "*/*", **signed}
+    try:
+        with http.post(target.url, data=body, headers=headers, timeout=(min(5.0, timeout_s), timeout_s), allow_redirects=False, stream=True) as answer:
+            status = answer.status_code
+            error = None if answer.ok and status < 300 else f"status_{status}"
+            with suppress(HTTPError, OSError):
+                # What it says is of no interest; a short answer is read so that the connection can be used again.
+                answer.raw.read1(_READ_BYTES)
+    except (AddressRefused, RequestException, HTTPError, OSError) as failure:
+        status, error = None, _reason(failure)
+    took_ms = round((perf_counter() - began) * 1000, 1)
+    say = _log.info if error is None else _log.warning
+    say("delivery.sent", endpoint=str(target.id), delivery=str(message.id), status=status, error=error, tries=message.tries + 1, took_ms=took_ms)
+    return Outcome(message, status, error)
+
+
+def _reason(failure: Exception) -> str:
+    for kind, reason in ((AddressRefused, "address_refused"), (SSLError, "tls"), (Timeout, "timeout"), (Unreachable, "unreachable")):
+        if isinstance(failure, kind):
+            return reason
+    return "unusable"
+
+
+def rest(hub: Hub, endpoint_id: uuid.UUID, until: datetime) -> None:
+    """Let an endpoint rest until an instant, at most `REST_S` from now."""
+    now = hub.clock.now()
+    until = min(until, now + timedelta(seconds=REST_S))
+    _log.warning("endpoint.resting", endpoint=str(endpoint_id), until=until.isoformat())
+    with suppress(RedisError):
+        hub.redis.set(_resting_key(endpoint_id), str(until.timestamp()), ex=int(REST_S) + 1)
+
+
+def resting(hub: Hub, endpoint_id: uuid.UUID) -> bool:
+    """Tell whether an endpoint rests after failures in a row."""
+    with suppress(RedisError):
+        until = hub.redis.get(_resting_key(endpoint_id))
+        return until is not None and hub.clock.now().timestamp() < float(until)  # type: ignore[arg-type]
+    return False
+
+
+def _resting_key(endpoint_id: uuid.UUID) -> str:
+    return f"payhub:webhooks:resting:{endpoint_id}"

@@ -1,0 +1,146 @@
+"""Endpoints: the addresses where a portal wants to be told, and the secrets their messages are signed with.
+
+What an endpoint is subscribed to never changes: a portal that wants more adds another endpoint. So what it should have been told can
+be proven for all time.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from payhub import ids
+from payhub.crypto import Sealed
+from payhub.errors import FieldProblem, InvalidInput, NotFound, Text
+from payhub.events import Event
+from payhub.hub import Hub
+from webhooks import signing
+from webhooks.addresses import is_public
+from webhooks.models import WebhookEndpoint
+
+EVENT_TYPES = (
+    "payment.created", "payment.closing", "payment.paid", "payment.cancelled", "payment.expired", "payment.reversed",
+    "attempt.created", "attempt.started", "attempt.failed", "attempt.cancelled", "attempt.unknown", "attempt.unapplied",
+    "attempt.reversed",
+)  # fmt: skip
+"""What a portal may be told of."""
+_LONGEST_URL = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An endpoint as it is needed to send: its address and the secrets in force, the newest first."""
+
+    id: uuid.UUID
+    url: str
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+def add(hub: Hub, session: Session, portal_id: uuid.UUID, url: str, event_types: Sequence[str]) -> tuple[WebhookEndpoint, str]:
+    """Add an endpoint that is told of what is numbered from now on; return it and its secret, which is shown this once."""
+    problems = [*_url_problems(hub, url), *_type_problems(event_types)]
+    if problems:
+        raise InvalidInput(problems)
+    secret = signing.new_secret()
+    endpoint = WebhookEndpoint(
+        id=ids.new_id(),
+        portal_id=portal_id,
+        url=url,
+        event_types=list(dict.fromkeys(event_types)),
+        after_position=session.scalar(select(func.coalesce(func.max(Event.position), 0))) or 0,
+        created_at=hub.clock.now(),
+        disabled_at=None,
+    )
+    _seal(hub, endpoint, (secret,))
+    session.add(endpoint)
+    session.flush()
+    return endpoint, secret
+
+
+def rotate(hub: Hub, session: Session, endpoint_id: uuid.UUID) -> str:
+    """Return a new secret; messages are signed with it and the one before, until the portal says that it has changed."""
+    endpoint = _locked(session, endpoint_id)
+    secret = signing.new_secret()
+    _seal(hub, endpoint, (secret, *_secrets(hub, endpoint)[:1]))
+    return secret
+
+
+def retire_secrets(hub: Hub, session: Session, endpoint_id: uuid.UUID) -> None:
+    """Sign with the newest secret alone."""
+    endpoint = _locked(session, endpoint_id)
+    _seal(hub, endpoint, _secrets(hub, endpoint)[:1])
+
+
+def disable(session: Session, endpoint_id: uuid.UUID, now: datetime) -> None:
+    """Stop telling an endpoint; what it was to be told waits where it is."""
+    endpoint = _locked(session, endpoint_id)
+    endpoint.disabled_at = endpoint.disabled_at or now
+
+
+def enable(session: Session, endpoint_id: uuid.UUID) -> None:
+    """Tell an endpoint again, beginning with everything it missed."""
+    _locked(session, endpoint_id).disabled_at = None
+
+
+def target(hub: Hub, session: Session, endpoint_id: uuid.UUID) -> Target | None:
+    """Return what is needed to send, or None where the endpoint is disabled."""
+    endpoint = session.get(WebhookEndpoint, endpoint_id)
+    if endpoint is None or endpoint.disabled_at is not None:
+        return None
+    return Target(endpoint.id, endpoint.url, _secrets(hub, endpoint))
+
+
+def _locked(session: Session, endpoint_id: uuid.UUID) -> WebhookEndpoint:
+    endpoint = session.get(WebhookEndpoint, endpoint_id, with_for_update=True, populate_existing=True)
+    if endpoint is None:
+        raise NotFound
+    return endpoint
+
+
+def _seal(hub: Hub, endpoint: WebhookEndpoint, secrets: Sequence[str]) -> None:
+    sealed = hub.keyring.seal(" ".join(secrets).encode(), f"webhook_endpoint {endpoint.id}")
+    endpoint.secret_key, endpoint.secret = sealed.key, sealed.data
+
+
+def _secrets(hub: Hub, endpoint: WebhookEndpoint) -> tuple[str, ...]:
+    plain = hub.keyring.open(Sealed(endpoint.secret_key, endpoint.secret), f"webhook_endpoint {endpoint.id}")
+    return tuple(plain.decode().split(" "))
+
+
+def _type_problems(event_types: Sequence[str]) -> list[FieldProblem]:
+    if event_types and set(event_types) <= set(EVENT_TYPES):
+        return []
+    names = ", ".join(EVENT_TYPES)
+    return [FieldProblem("/event_types", "invalid", Text(f"Phải thuộc: {names}", f"Must be one or more of: {names}"))]
+
+
+def _url_problems(hub: Hub, url: str) -> list[FieldProblem]:
+    schemes = {"https"} if hub.settings.live else {"https", "http"}
+    try:
+        parts = urlsplit(url)
+        plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= _LONGEST_URL and "#" not in url
+        complete = parts.scheme in schemes and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        plain = complete = False
+    if not (plain and complete):
+        text = Text("Phải là địa chỉ https đầy đủ, không kèm mật khẩu", "Must be a complete https address without credentials")
+        return [FieldProblem("/url", "invalid", text)]
+    if not hub.settings.webhooks.private_addresses and _names_private_address(parts.hostname or ""):
+        return [FieldProblem("/url", "invalid", Text("Không được là địa chỉ mạng nội bộ", "Must not be an address of a private network"))]
+    return []
+
+
+def _names_private_address(host: str) -> bool:
+    """Tell whether the host is written as an address that is not public; a name is judged when it is used."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return not is_public(host)

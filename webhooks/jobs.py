@@ -1,0 +1,22 @@
+"""The webhooks' periodic work."""
+
+from __future__ import annotations
+
+from payhub import jobs
+from webhooks import relay as relays
+from webhooks.couriers import Couriers
+
+_COURIERS = Couriers()
+_PATIENCE_S = 2.0
+"""How long the job waits for its couriers: a slow endpoint must not hold up the worker."""
+
+
+def relay() -> None:
+    """Number committed events and write a delivery for each endpoint that is told of them."""
+    hub = jobs.hub()
+    relays.run(hub.db, hub.clock.now())
+
+
+def deliver_due() -> None:
+    """Send every delivery that is due."""
+    _COURIERS.deliver_due(jobs.hub(), _PATIENCE_S)

@@ -1,0 +1,50 @@
+"""What a portal is told: an event as JSON, the same bytes however often it is sent, and never a person's data."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from payhub import ids
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One delivery with the event it tells and what never changes about its payment."""
+
+    id: uuid.UUID
+    position: int
+    tries: int
+    event_type: str
+    event_seq: int
+    event_data: dict[str, Any]
+    occurred_at: datetime
+    payment_id: uuid.UUID
+    reference: str
+    portal_reference: str
+    currency: str
+    total: int
+
+    def public_id(self, mode: str) -> str:
+        """Return the `webhook-id`: one for each event and endpoint."""
+        return ids.public_id("msg", self.id, mode)
+
+    def body(self, mode: str) -> bytes:
+        """Return the body. `sequence` counts a payment's events, for a portal that gets one twice or late."""
+        data = {**self.event_data}
+        if attempt := data.get("attempt"):
+            data["attempt"] = ids.public_id("att", uuid.UUID(attempt), mode)
+        data |= {
+            "payment": ids.public_id("pay", self.payment_id, mode),
+            "reference": self.reference,
+            "portal_reference": self.portal_reference,
+            "sequence": self.event_seq,
+            "currency": self.currency,
+            "total": self.total,
+        }
+        message = {"type": self.event_type, "timestamp": self.occurred_at.astimezone(UTC), "data": data}
+        return orjson.dumps(message, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)

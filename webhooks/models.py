@@ -1,0 +1,90 @@
+"""Callbacks as they came, and who is told what."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from payhub.db import Base
+
+
+class Callback(Base):
+    """One message from a gateway; a verified one that comes again is the same row, counted.
+
+    The digest is of verified content only: a forgery has none, so it never stands in the way of the genuine message.
+    """
+
+    __tablename__ = "callback"
+    __table_args__ = (
+        Index("uq_callback_digest", "gateway_account_id", "digest", unique=True, postgresql_where="digest IS NOT NULL"),
+        Index("ix_callback_attempt_id", "attempt_id"),
+        CheckConstraint(
+            "verdict IN ('recorded', 'repeated', 'unknown_reference', 'wrong_amount', 'forged', 'malformed', 'our_fault')",
+            name="verdict",
+        ),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    gateway_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateway_account.id"))
+    digest: Mapped[bytes | None]
+    verdict: Mapped[str]
+    """What the first arrival was answered with; what a later one was, `last_verdict`."""
+    last_verdict: Mapped[str]
+    outcome: Mapped[str | None]
+    raw_code: Mapped[str | None]
+    attempt_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("attempt.id"))
+    method: Mapped[str]
+    source: Mapped[str]
+    """Network address it came from."""
+    headers: Mapped[dict[str, Any]]
+    raw_key: Mapped[bytes | None]
+    raw: Mapped[bytes | None]
+    """Query string, a NUL byte and body, sealed."""
+    times: Mapped[int]
+    received_at: Mapped[datetime]
+    last_received_at: Mapped[datetime]
+
+
+class WebhookEndpoint(Base):
+    """An address of a portal that is told of events. `after_position` is the last event it was considered for."""
+
+    __tablename__ = "webhook_endpoint"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"), index=True)
+    url: Mapped[str]
+    event_types: Mapped[list[str]]
+    secret_key: Mapped[bytes]
+    secret: Mapped[bytes]
+    after_position: Mapped[int]
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class Delivery(Base):
+    """One event for one endpoint: told, to be told, or given up."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("event_id", "endpoint_id"),
+        Index("ix_delivery_due", "endpoint_id", "position", postgresql_where="state = 'due'"),
+        CheckConstraint("state IN ('due', 'delivered', 'dead')", name="state"),
+        {"postgresql_with": {"fillfactor": 80}},
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    endpoint_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("webhook_endpoint.id"))
+    event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("event.id"))
+    payment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payment.id"))
+    position: Mapped[int]
+    """The event's own."""
+    state: Mapped[str]
+    tries: Mapped[int] = mapped_column(SmallInteger)
+    next_try_at: Mapped[datetime]
+    last_status: Mapped[int | None] = mapped_column(SmallInteger)
+    last_error: Mapped[str | None]
+    delivered_at: Mapped[datetime | None]

@@ -1,0 +1,30 @@
+"""Where gateways call back."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from gateways.base import Answer, Incoming
+from payhub import log
+from payhub.errors import NotFound
+from payhub.http import the_hub
+from webhooks.inbox import receive
+
+bp = Blueprint("callbacks", __name__)
+_LARGEST = 64 * 1024
+_log = log.get(__name__)
+
+
+@bp.route("/callbacks/<gateway>/<account_code>", methods=["GET", "POST"])
+def callback(gateway: str, account_code: str) -> Response:
+    """Take in a gateway's message; the answer is the protocol's own, an error of ours included."""
+    hub = the_hub()
+    account = hub.registers.gateway_accounts.get(account_code)
+    if account is None or account.gateway != gateway:
+        raise NotFound
+    body = request.stream.read(_LARGEST + 1)
+    if len(request.query_string) + len(body) > _LARGEST:
+        raise NotFound
+    incoming = Incoming(request.method, request.query_string, dict(request.headers), body)
+    answer: Answer = receive(hub, account, incoming, request.remote_addr or "")
+    return Response(answer.body, answer.status, content_type=answer.content_type)
