@@ -121,6 +121,14 @@ def raises(*errors: type[PayHubError]) -> Callable[[View], View]:
     return decorate
 
 
+_BETWEEN = " ⁞ "
+
+
+def bilingual(vi: str, en: str) -> str:
+    """Write both languages into the one string a schema's validator takes; `_problems` takes them apart."""
+    return f"{vi}{_BETWEEN}{en}"
+
+
 def json_response(value: Any, status: int = 200) -> Response:
     """Answer with JSON."""
     return Response(orjson.dumps(value), status, mimetype="application/json")
@@ -150,7 +158,8 @@ def _problems(messages: Any, pointer: str = "") -> list[FieldProblem]:
         return [problem for key, inner in messages.items() for problem in _problems(inner, pointer if key == "_schema" else f"{pointer}/{key}")]
     found = []
     for message in messages if isinstance(messages, list) else [messages]:
-        text = message if isinstance(message, Text) else _TRANSLATED.get(str(message)) or Text(str(message), str(message))
+        vi, _, en = str(message).partition(_BETWEEN)
+        text = _TRANSLATED.get(str(message)) or Text(vi, en or vi)
         found.append(FieldProblem(pointer or "/", "unknown_field" if text is _UNKNOWN else "invalid", text))
     return found
 

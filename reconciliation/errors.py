@@ -25,7 +25,9 @@ class SettlementRefused(PayHubError):
     """A file that is not taken, and nothing of it. `row` counts from the header, which is 1; `field` is a column's name."""
 
     code, status = "settlement_refused", 422
-    title: ClassVar[Text] = Text("Tệp đối soát bị từ chối, không có gì được ghi", "The settlement file is refused; nothing of it was kept")
+    title: ClassVar[Text] = Text(
+        "Tệp đối soát bị từ chối, không có gì được ghi", "The settlement file is refused; nothing of it was kept"
+    )
 
     def __init__(self, vi: str, en: str, *, row: int | None = None, field: str | None = None, **facts: Any) -> None:
         place_vi = (f"Dòng {row}" if row else "") + (f", cột {field}" if field else "") + (": " if row else "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
-from collections.abc import Callable, Mapping as Map
+from collections.abc import Callable
+from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -77,10 +78,14 @@ def _mapping(name: str, told: dict[str, Any]) -> Mapping:
     header = tuple(told["header"])
     places = {heading: place for place, heading in enumerate(header)}
     columns = told["columns"]
-    unknown = [what for what in columns if what not in (*_REQUIRED, *_OPTIONAL)] + [at for at in columns.values() if at not in places]
+    unknown = [what for what in columns if what not in (*_REQUIRED, *_OPTIONAL)] + [
+        at for at in columns.values() if at not in places
+    ]
     missing = [what for what in _REQUIRED if what not in columns]
     if unknown or missing or len(places) != len(header) or not {"reference", "transaction"} & columns.keys():
-        raise ValueError(f"columns must name {', '.join(_REQUIRED)} and reference or transaction, each by a heading of its own: {unknown + missing}")
+        raise ValueError(
+            f"columns must name {', '.join(_REQUIRED)} and reference or transaction, each by a heading of its own: {unknown + missing}"
+        )
     wrong = [line_type for line_type in told["types"].values() if line_type not in LINE_TYPES]
     if wrong or not told["types"]:
         raise ValueError(f"types must lead to one of {', '.join(LINE_TYPES)}")

@@ -36,11 +36,12 @@ class Settlement(Base):
     line_count: Mapped[int]
     line_sum: Mapped[int]
     reject_count: Mapped[int]
-    body_key: Mapped[bytes | None]
-    body: Mapped[bytes | None]
+    body_key: Mapped[bytes | None] = mapped_column(deferred=True)
+    body: Mapped[bytes | None] = mapped_column(deferred=True)
     """The file itself, sealed."""
     received_at: Mapped[datetime]
-    superseded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("settlement.id"))
+    superseded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("settlement.id", deferrable=True, initially="DEFERRED"))
+    """Deferred, because the old file gives way before the new one can stand in its place."""
 
 
 class SettlementLine(Base):
@@ -49,7 +50,7 @@ class SettlementLine(Base):
     __tablename__ = "settlement_line"
     __table_args__ = (
         UniqueConstraint("settlement_id", "number"),
-        Index("ix_settlement_line_reference", "settlement_id", "line_type", "reference"),
+        Index("ix_settlement_line_reference", "reference"),
         CheckConstraint("line_type IN ('payment', 'refund', 'reversal', 'fee', 'adjustment')", name="line_type"),
     )
 
@@ -86,6 +87,7 @@ class Run(Base):
     __tablename__ = "run"
     __table_args__ = (
         Index("ix_run_waiting", "asked_at", postgresql_where="state IN ('waiting', 'running')"),
+        Index("uq_run_waiting", "settlement_id", unique=True, postgresql_where="state = 'waiting'"),
         CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name="state"),
     )
 

@@ -7,6 +7,7 @@ that was judged: a name that changes its mind in between gains nothing. TLS stil
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -16,6 +17,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+Resolve = Callable[[str, int], list[str]]
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -39,22 +41,38 @@ def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else address)
 
 
-def resolve(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, in the system's order; raise `AddressRefused` where one of them is not public."""
+def anywhere(host: str, port: int) -> list[str]:
+    """Return the addresses of a host in the system's order, whatever they are: for hubs in closed networks."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def public_only(host: str, port: int) -> list[str]:
+    """Return the addresses of a host; raise `AddressRefused` where one of them is not public."""
+    addresses = anywhere(host, port)
     if not all(map(is_public, addresses)):
         raise AddressRefused(host)
     return addresses
 
 
+def session(resolve: Resolve) -> requests.Session:
+    """Return an HTTP session that connects to addresses `resolve` returns, and obeys no proxy of the environment."""
+    http = requests.Session()
+    http.trust_env = False
+    http.mount("http://", _PinnedAdapter(resolve))
+    http.mount("https://", _PinnedAdapter(resolve))
+    return http
+
+
 class _Pinned(HTTPConnection):
     """A connection that goes to an address `resolve` returned and to no other."""
+
+    resolve: Resolve
 
     def _new_conn(self) -> socket.socket:
         name, failure = self.host, NewConnectionError(self, "the name has no address")
         try:
-            addresses = resolve(name, self.port or 0)
+            addresses = self.resolve(name, self.port or 0)
         except OSError as error:
             raise NameResolutionError(name, self, socket.gaierror(str(error))) from error
         for address in addresses:
@@ -73,26 +91,19 @@ class _PinnedTls(_Pinned, HTTPSConnection):
     """The same under TLS."""
 
 
-class _PinnedPool(HTTPConnectionPool):
-    ConnectionCls = _Pinned
-
-
-class _PinnedTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _PinnedTls
-
-
 class _PinnedAdapter(HTTPAdapter):
+    """Opens connections of the two kinds above."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = staticmethod(resolve)
+        super().__init__()
+
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
-        """Open every connection of this adapter by the rule."""
-        super().init_poolmanager(*arguments, **named)  # type: ignore[no-untyped-call]
-        self.poolmanager.pool_classes_by_scheme = {"http": _PinnedPool, "https": _PinnedTlsPool}
-
-
-def session(*, private: bool) -> requests.Session:
-    """Return an HTTP session that obeys no proxy of the environment; `private` lifts the rule for closed networks."""
-    http = requests.Session()
-    http.trust_env = False
-    if not private:
-        http.mount("http://", _PinnedAdapter())
-        http.mount("https://", _PinnedAdapter())
-    return http
+        """Give the pools their connections."""
+        super().init_poolmanager(*arguments, **named)
+        plain = type("Plain", (_Pinned,), {"resolve": self._resolve})
+        tls = type("Tls", (_PinnedTls,), {"resolve": self._resolve})
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
+        }

@@ -1,9 +1,9 @@
 """Couriers: the threads of one process that carry messages to endpoints.
 
-Each endpoint has couriers of its own, at most `PER_ENDPOINT` in a process, so one that is slow delays nobody else. A courier claims a
-few deliveries, sends them one after the other with no transaction open, stores how it went, and goes on until nothing is due or its
-shift is over. After `PATIENCE` failures in a row the endpoint rests until the earliest of them is tried again, but not longer than
-`REST_S`. The rest is remembered in Valkey: where that is lost, the endpoint is asked a few times more and nothing else happens.
+Each endpoint has couriers of its own, at most `PER_ENDPOINT` in a process, so one that is slow delays nobody else. A courier claims
+a few deliveries, sends them one after the other with no transaction open, stores how it went, and goes on until nothing is due or
+its shift is over. After `PATIENCE` failures in a row the endpoint rests until the earliest of them is tried again, but not longer
+than `REST_S`. The rest is remembered in Valkey: where that is lost, the endpoint is asked a few times more, and that is all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from time import monotonic, perf_counter
 
 import requests
 from redis.exceptions import RedisError
-from requests.exceptions import ConnectionError as Unreachable, RequestException, SSLError, Timeout
+from requests.exceptions import ConnectionError as Unreachable
+from requests.exceptions import RequestException, SSLError, Timeout
 from urllib3.exceptions import HTTPError
 
 from payhub import log
@@ -39,7 +40,9 @@ PATIENCE = 5
 REST_S = 60.0
 GONE = 410
 """The status by which an endpoint says that it is no more."""
+CONNECT_S = 5.0
 _READ_BYTES = 4096
+_REASONS = ((AddressRefused, "address_refused"), (SSLError, "tls"), (Timeout, "timeout"), (Unreachable, "unreachable"))
 _log = log.get(__name__)
 
 
@@ -69,10 +72,11 @@ class Couriers:
 
     def _shift(self, hub: Hub, endpoint_id: uuid.UUID) -> None:
         try:
-            with addresses.session(private=hub.settings.webhooks.private_addresses) as http:
+            resolve = addresses.anywhere if hub.settings.webhooks.private_addresses else addresses.public_only
+            with addresses.session(resolve) as http:
                 _Shift(hub, endpoint_id, http).work()
         except Exception as error:  # noqa: BLE001 - claims run out by themselves; the next shift begins again
-            _log.error("courier.failed", endpoint=str(endpoint_id), kind=type(error).__name__)  # noqa: TRY400 - messages may quote values
+            _log.error("courier.failed", endpoint=str(endpoint_id), kind=type(error).__name__)
         finally:
             with self._lock:
                 self._busy[endpoint_id] -= 1
@@ -115,7 +119,8 @@ class _Shift:
             outcome = send(hub, self._http, target, message)
             outcomes.append(outcome)
             self._gone = outcome.status == GONE
-            self._failed = [] if outcome.delivered else [*self._failed, outcome.next_try_at(hub.clock.now(), retry_s) or hub.clock.now()]
+            now = hub.clock.now()
+            self._failed = [] if outcome.delivered else [*self._failed, outcome.next_try_at(now, retry_s) or now]
         now = hub.clock.now()
         with hub.db.session() as session:
             deliveries.store(session, target.id, outcomes, now, retry_s)
@@ -131,27 +136,25 @@ def send(hub: Hub, http: requests.Session, target: Target, message: Message) -> 
     mode, timeout_s, began = hub.settings.mode, hub.settings.webhooks.timeout_s, perf_counter()
     body = message.body(mode)
     signed = signing.headers(target.secrets, message.public_id(mode), int(hub.clock.now().timestamp()), body)
-    headers = {"Content-Type": "application/json", "User-Agent": "PayHub", "Accept": "*/*", **signed}
+    headers = {"Content-Type": "application/json", "User-Agent": "PayHub", **signed}
+    limits = (min(CONNECT_S, timeout_s), timeout_s)
     try:
-        with http.post(target.url, data=body, headers=headers, timeout=(min(5.0, timeout_s), timeout_s), allow_redirects=False, stream=True) as answer:
+        with http.post(target.url, data=body, headers=headers, timeout=limits, allow_redirects=False, stream=True) as answer:
             status = answer.status_code
-            error = None if answer.ok and status < 300 else f"status_{status}"
+            error = None if 200 <= status < 300 else f"status_{status}"
             with suppress(HTTPError, OSError):
                 # What it says is of no interest; a short answer is read so that the connection can be used again.
                 answer.raw.read1(_READ_BYTES)
     except (AddressRefused, RequestException, HTTPError, OSError) as failure:
         status, error = None, _reason(failure)
-    took_ms = round((perf_counter() - began) * 1000, 1)
+    names = {"endpoint": str(target.id), "delivery": str(message.id), "tries": message.tries + 1}
     say = _log.info if error is None else _log.warning
-    say("delivery.sent", endpoint=str(target.id), delivery=str(message.id), status=status, error=error, tries=message.tries + 1, took_ms=took_ms)
+    say("delivery.sent", **names, status=status, error=error, took_ms=round((perf_counter() - began) * 1000, 1))
     return Outcome(message, status, error)
 
 
 def _reason(failure: Exception) -> str:
-    for kind, reason in ((AddressRefused, "address_refused"), (SSLError, "tls"), (Timeout, "timeout"), (Unreachable, "unreachable")):
-        if isinstance(failure, kind):
-            return reason
-    return "unusable"
+    return next((reason for kind, reason in _REASONS if isinstance(failure, kind)), "unusable")
 
 
 def rest(hub: Hub, endpoint_id: uuid.UUID, until: datetime) -> None:
@@ -167,7 +170,7 @@ def resting(hub: Hub, endpoint_id: uuid.UUID) -> bool:
     """Tell whether an endpoint rests after failures in a row."""
     with suppress(RedisError):
         until = hub.redis.get(_resting_key(endpoint_id))
-        return until is not None and hub.clock.now().timestamp() < float(until)  # type: ignore[arg-type]
+        return until is not None and hub.clock.now().timestamp() < float(until)
     return False
 
 

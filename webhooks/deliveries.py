@@ -22,7 +22,6 @@ from webhooks.messages import Message
 from webhooks.models import Delivery
 
 
-
 class DeliveryNotDead(PayHubError):
     """Only a delivery that was given up can be put back."""
 
@@ -63,13 +62,13 @@ class Waiting:
 COUNTED = 64
 _WAITING = text(
     f"""
-    SELECT webhook_endpoint.id, due.count FROM webhook_endpoint CROSS JOIN LATERAL (
-      SELECT count(*) AS count FROM (
+    SELECT webhook_endpoint.id, due.many FROM webhook_endpoint CROSS JOIN LATERAL (
+      SELECT count(*) AS many FROM (
         SELECT FROM delivery
         WHERE endpoint_id = webhook_endpoint.id AND state = 'due' AND next_try_at <= :now LIMIT {COUNTED}
-      ) AS some
+      ) AS counted
     ) AS due
-    WHERE disabled_at IS NULL AND due.count > 0
+    WHERE disabled_at IS NULL AND due.many > 0
     """  # noqa: S608 - a number of ours
 )
 # Each candidate looks for an earlier untold one of its payment by two unique keys. Written as a value compared with NULL it stays a
@@ -79,7 +78,8 @@ _CLAIM = text(
     WITH ready AS (
       SELECT delivery.id FROM delivery JOIN event ON event.id = delivery.event_id
       WHERE delivery.endpoint_id = :endpoint_id AND delivery.state = 'due' AND delivery.next_try_at <= :now AND (
-        SELECT true FROM event AS before JOIN delivery AS untold ON untold.event_id = before.id AND untold.endpoint_id = :endpoint_id
+        SELECT true FROM event AS before
+        JOIN delivery AS untold ON untold.event_id = before.id AND untold.endpoint_id = :endpoint_id
         WHERE before.payment_id = event.payment_id AND before.seq < event.seq AND untold.state = 'due' LIMIT 1
       ) IS NULL
       ORDER BY delivery.position LIMIT :limit
@@ -95,8 +95,9 @@ _CLAIM = text(
 _STORE = text(
     """
     UPDATE delivery
-    SET state = tried.state, tries = delivery.tries + 1, next_try_at = coalesce(tried.next_try_at, :now), last_status = tried.status,
-        last_error = tried.error, delivered_at = CASE WHEN tried.state = 'delivered' THEN CAST(:now AS timestamptz) END
+    SET state = tried.state, tries = delivery.tries + 1, next_try_at = coalesce(tried.next_try_at, :now),
+        last_status = tried.status, last_error = tried.error,
+        delivered_at = CASE WHEN tried.state = 'delivered' THEN CAST(:now AS timestamptz) END
     FROM unnest(CAST(:ids AS uuid[]), CAST(:tries AS smallint[]), CAST(:states AS text[]), CAST(:next_tries AS timestamptz[]),
                 CAST(:statuses AS smallint[]), CAST(:errors AS text[])) AS tried (id, tries, state, next_try_at, status, error)
     WHERE delivery.id = tried.id AND delivery.state = 'due' AND delivery.tries = tried.tries
@@ -108,7 +109,7 @@ _RELEASE = text("UPDATE delivery SET next_try_at = :now WHERE id = ANY (CAST(:id
 
 def waiting(session: Session, now: datetime) -> list[Waiting]:
     """Return the enabled endpoints that have something due."""
-    return [Waiting(row.id, row.count) for row in session.execute(_WAITING, {"now": now})]
+    return [Waiting(row.id, row.many) for row in session.execute(_WAITING, {"now": now})]
 
 
 def claim(session: Session, endpoint_id: uuid.UUID, now: datetime, *, until: datetime, limit: int) -> list[Message]:

@@ -1,7 +1,7 @@
 """Endpoints: the addresses where a portal wants to be told, and the secrets their messages are signed with.
 
-What an endpoint is subscribed to never changes: a portal that wants more adds another endpoint. So what it should have been told can
-be proven for all time.
+What an endpoint is subscribed to never changes: a portal that wants more adds another endpoint. So what it should have been told
+can be proven for all time.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def _url_problems(hub: Hub, url: str) -> list[FieldProblem]:
         text = Text("Phải là địa chỉ https đầy đủ, không kèm mật khẩu", "Must be a complete https address without credentials")
         return [FieldProblem("/url", "invalid", text)]
     if not hub.settings.webhooks.private_addresses and _names_private_address(parts.hostname or ""):
-        return [FieldProblem("/url", "invalid", Text("Không được là địa chỉ mạng nội bộ", "Must not be an address of a private network"))]
+        text = Text("Không được là địa chỉ mạng nội bộ", "Must not be an address of a private network")
+        return [FieldProblem("/url", "invalid", text)]
     return []
 
 

@@ -83,7 +83,7 @@ def _apply(hub: Hub, message: Message, notice: Notice) -> Verdict:
 def _by_one_statement(hub: Hub, message: Message, notice: Notice) -> bool:
     callback = _row(hub, message, Verdict.RECORDED, notice)
     moving = parameters(success(hub, message.account, notice, message.received_at))
-    binds = {**moving, **{f"callback_{name}": value for name, value in callback.items()}}
+    binds = {**moving, **{f"kept_{name}": value for name, value in callback.items()}}
     try:
         with hub.db.autocommit() as connection:
             return connection.execute(_SUCCEED, binds).one_or_none() is not None
@@ -158,7 +158,7 @@ def _row(hub: Hub, message: Message, verdict: Verdict, notice: Notice | None) ->
 def _succeed_and_keep() -> Any:
     moved, rest = succeed()
     kept = [column.name for column in Callback.__table__.columns if column.name != "attempt_id"]
-    values = [bindparam(f"callback_{name}", type_=Callback.__table__.c[name].type) for name in kept]
+    values = [bindparam(f"kept_{name}", type_=Callback.__table__.c[name].type) for name in kept]
     callback = insert(Callback).from_select([*kept, "attempt_id"], select(*values, moved.c.attempt_id)).cte("callback_row")
     return select(moved.c.attempt_id).add_cte(callback, *rest)
 

@@ -12,7 +12,7 @@ _PATIENCE_S = 2.0
 
 
 def relay() -> None:
-    """Number committed events and write a delivery for each endpoint that is told of them."""
+    """Give committed events their positions and write a delivery for each endpoint that is told of them."""
     hub = jobs.hub()
     relays.run(hub.db, hub.clock.now())
 

@@ -19,7 +19,7 @@ _TOLD = """
 
 LAWS = (
     Law(
-        name="Positions are 1 to n without a gap",
+        name="positions are 1 to n without a gap",
         checked="SELECT count(*) FROM event WHERE position IS NOT NULL",
         broken="""
             SELECT id, position, expected FROM (
@@ -28,7 +28,7 @@ LAWS = (
         """,
     ),
     Law(
-        name="A payment's events have positions in the order they happened",
+        name="a payment's events have positions in the order they happened",
         checked="SELECT count(*) FROM event WHERE position IS NOT NULL",
         broken="""
             SELECT id, payment_id, seq, position FROM (
@@ -39,12 +39,12 @@ LAWS = (
         """,
     ),
     Law(
-        name="Every event an endpoint is subscribed to, up to its cursor, has a delivery",
-        checked=f"SELECT count(*) {_TOLD}",  # noqa: S608 - text of ours
-        broken=f"SELECT event.id, webhook_endpoint.id AS endpoint_id, event.position {_TOLD} AND delivery.id IS NULL",  # noqa: S608 - text of ours
+        name="every event an endpoint is subscribed to, up to its cursor, has a delivery",
+        checked=f"SELECT count(*) {_TOLD}",
+        broken=f"SELECT event.id, webhook_endpoint.id AS endpoint_id, event.position {_TOLD} AND delivery.id IS NULL",
     ),
     Law(
-        name="A delivery tells its own portal of an event it is subscribed to",
+        name="a delivery tells its own portal of an event it is subscribed to",
         checked="SELECT count(*) FROM delivery",
         broken="""
             SELECT delivery.id FROM delivery
@@ -56,12 +56,12 @@ LAWS = (
         """,
     ),
     Law(
-        name="A delivery is delivered exactly when it says at what time",
+        name="a delivery is delivered exactly when it says at what time",
         checked="SELECT count(*) FROM delivery",
         broken="SELECT id, state FROM delivery WHERE (state = 'delivered') <> (delivered_at IS NOT NULL)",
     ),
     Law(
-        name="A delivery has been tried before it is told or given up",
+        name="a delivery has been tried before it is told or given up",
         checked="SELECT count(*) FROM delivery WHERE state <> 'due'",
         broken="SELECT id, state FROM delivery WHERE state <> 'due' AND tries = 0",
     ),

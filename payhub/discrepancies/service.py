@@ -1,18 +1,109 @@
-"""Opening, updating and resolving discrepancies: one open per (kind, key), whoever finds it and however often."""
+"""Opening and resolving discrepancies, many at a time.
+
+There is one open row per kind and key. What is found again changes nothing; what is found with other evidence updates the open row,
+puts it back to `open` and is kept as an act. What a person has resolved stays resolved until the evidence is another.
+"""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from payhub import ids
-from payhub.discrepancies.models import Discrepancy, DiscrepancyAct
+from payhub.discrepancies.models import KINDS
 
-SYSTEM = "system"
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Two that disagree: about what (`kind`, `key`), on which of the gateway's days, for how much, and what each side says."""
+
+    kind: str
+    key: str
+    on: date
+    amount: int
+    currency: str
+    evidence: Mapping[str, Any]
+    gateway_account_id: uuid.UUID | None = None
+    payment_id: uuid.UUID | None = None
+
+
+_OPEN = text(
+    """
+    WITH found AS (
+      SELECT * FROM jsonb_to_recordset(:findings) AS f(
+        id uuid, act_id uuid, kind text, key text, "on" date, amount bigint, currency text, evidence jsonb,
+        gateway_account_id uuid, payment_id uuid)
+    ), latest AS (
+      SELECT DISTINCT ON (kind, key) known.id, kind, key, known.state, known.amount, known.evidence
+      FROM discrepancy AS known JOIN found USING (kind, key)
+      ORDER BY kind, key, known.id DESC
+    ), settled AS (
+      SELECT latest.kind, latest.key FROM latest JOIN found USING (kind, key)
+      WHERE latest.state = 'resolved' AND latest.amount = found.amount AND latest.evidence = found.evidence
+        AND EXISTS (SELECT FROM discrepancy_act AS act WHERE act.discrepancy_id = latest.id AND act.act = 'resolved')
+    ), opened AS (
+      INSERT INTO discrepancy AS known
+        (id, kind, key, state, gateway_account_id, payment_id, "on", amount, currency, evidence, opened_at, resolved_at)
+      SELECT id, kind, key, 'open', gateway_account_id, payment_id, "on", amount, currency, evidence, :now, NULL
+      FROM found WHERE NOT EXISTS (SELECT FROM settled WHERE settled.kind = found.kind AND settled.key = found.key)
+      ORDER BY kind, key
+      ON CONFLICT (kind, key) WHERE state <> 'resolved' DO UPDATE
+        SET state = 'open', "on" = excluded."on", amount = excluded.amount, currency = excluded.currency,
+            evidence = excluded.evidence, payment_id = coalesce(excluded.payment_id, known.payment_id)
+        WHERE known.amount <> excluded.amount OR known.currency <> excluded.currency OR known.evidence <> excluded.evidence
+      RETURNING id, kind, key, xmax = 0 AS fresh
+    )
+    INSERT INTO discrepancy_act (id, discrepancy_id, act, actor, at, data)
+    SELECT found.act_id, opened.id, CASE WHEN opened.fresh THEN 'opened' ELSE 'new evidence' END, :actor, :now,
+           jsonb_build_object('amount', found.amount, 'currency', found.currency, 'evidence', found.evidence)
+    FROM opened JOIN found USING (kind, key)
+    """
+).bindparams(bindparam("findings", type_=JSONB))
+
+_RESOLVE = text(
+    """
+    WITH wanted AS (SELECT * FROM jsonb_to_recordset(:wanted) AS w(id uuid, act_id uuid)),
+    resolved AS (
+      UPDATE discrepancy SET state = 'resolved', resolved_at = :now FROM wanted
+      WHERE discrepancy.id = wanted.id AND discrepancy.state <> 'resolved' RETURNING discrepancy.id, wanted.act_id
+    )
+    INSERT INTO discrepancy_act (id, discrepancy_id, act, actor, at, data)
+    SELECT act_id, id, :act, :actor, :now, :data FROM resolved
+    """
+).bindparams(bindparam("wanted", type_=JSONB), bindparam("data", type_=JSONB))
+
+
+def open_many(session: Session, findings: Iterable[Finding], now: datetime, actor: str = "system") -> int:
+    """Open what is not open yet and update what is; return how many rows changed. Each kind and key may come once."""
+    rows = [
+        {
+            "id": ids.new_id(),
+            "act_id": ids.new_id(),
+            "kind": finding.kind,
+            "key": finding.key,
+            "on": finding.on,
+            "amount": finding.amount,
+            "currency": finding.currency,
+            "evidence": finding.evidence,
+            "gateway_account_id": finding.gateway_account_id,
+            "payment_id": finding.payment_id,
+        }
+        for finding in findings
+    ]
+    unknown = {row["kind"] for row in rows} - set(KINDS)
+    if unknown:
+        raise ValueError(f"not a kind of discrepancy: {', '.join(sorted(map(str, unknown)))}")
+    if not rows:
+        return 0
+    result = session.execute(_OPEN, {"findings": rows, "now": now, "actor": actor})
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def open_(
@@ -23,27 +114,32 @@ def open_(
     on: date,
     amount: int,
     currency: str,
-    evidence: dict[str, Any],
+    evidence: Mapping[str, Any],
     now: datetime,
     gateway_account_id: uuid.UUID | None = None,
     payment_id: uuid.UUID | None = None,
-    actor: str = SYSTEM,
-) -> uuid.UUID:
-    """Open a discrepancy, or add new evidence to the one already open; return its id. `amount` is minor units."""
-    found = session.scalar(
-        select(Discrepancy).where(Discrepancy.kind == kind, Discrepancy.key == key, Discrepancy.state != "resolved").with_for_update()
-    )
-    if found is None:
-        found = Discrepancy(
-            id=ids.new_id(), kind=kind, key=key, state="open", on=on, amount=amount, currency=currency, evidence=evidence,
-            opened_at=now, gateway_account_id=gateway_account_id, payment_id=payment_id,
-        )  # fmt: skip
-        session.add(found)
-        act = "opened"
-    elif found.evidence == evidence and found.amount == amount:
-        return found.id
-    else:
-        found.evidence, found.amount, act = evidence, amount, "new evidence"
-    session.flush()
-    session.add(DiscrepancyAct(id=ids.new_id(), discrepancy_id=found.id, act=act, actor=actor, at=now, data=evidence))
-    return found.id
+    actor: str = "system",
+) -> bool:
+    """Open one, or update it; tell whether anything changed."""
+    finding = Finding(kind, key, on, amount, currency, evidence, gateway_account_id, payment_id)
+    return open_many(session, [finding], now, actor) == 1
+
+
+def resolve(
+    session: Session,
+    wanted: Sequence[uuid.UUID],
+    *,
+    actor: str,
+    now: datetime,
+    act: str = "resolved",
+    data: Mapping[str, Any] | None = None,
+) -> int:
+    """Resolve open ones by id and say by whom; return how many were open.
+
+    The act `resolved` is a person's decision and holds until the evidence changes; a machine names its act otherwise.
+    """
+    if not wanted:
+        return 0
+    pairs = [{"id": discrepancy_id, "act_id": ids.new_id()} for discrepancy_id in wanted]
+    result = session.execute(_RESOLVE, {"wanted": pairs, "act": act, "actor": actor, "now": now, "data": dict(data or {})})
+    return int(result.rowcount)  # type: ignore[attr-defined]

@@ -117,25 +117,28 @@ def _as_other(programs: Postgres, data: Path) -> Stage | None:
 def _in_copy(programs: Postgres, data: Path) -> Stage | None:
     """Use a system user, with data and programs in a folder of the machine; the project keeps a link to the data."""
     # Data that is already in the project stays there: the store may not last as long as the project does.
-    moved = data.is_relative_to(STORE)
+    moved = data.is_relative_to(STORE.resolve())
     if os.geteuid() != 0 or (data.exists() and not moved):
         return None
     store = data.parent if moved else _new_store(data)
-    stage = _as_other(_copied(programs, store) if programs.from_wheel else programs, store / data.name)
-    if stage is not None and not moved:
+    stage = _as_other(programs, store / data.name)
+    if stage is None:
+        return None
+    if not moved:
         data.symlink_to(stage.data)
-    return stage
+    return replace(stage, programs=_copied(programs, store, stage.account)) if programs.from_wheel else stage
 
 
 def _new_store(data: Path) -> Path:
-    STORE.mkdir(mode=0o711, exist_ok=True)
+    STORE.mkdir(exist_ok=True)
+    STORE.chmod(0o711)
     # Never an earlier folder of the same project: whoever removed the project wanted its data gone.
     store = Path(tempfile.mkdtemp(prefix=sha256(str(data).encode()).hexdigest()[:8] + "-", dir=STORE))
     store.chmod(0o711)
     return store
 
 
-def _copied(programs: Postgres, store: Path) -> Postgres:
+def _copied(programs: Postgres, store: Path, account: Account) -> Postgres:
     """Copy the wheel's programs and the libraries they find beside them."""
     package = programs.bin.parents[1]
     stamp = str(int((programs.bin / "postgres").stat().st_mtime))
@@ -147,7 +150,7 @@ def _copied(programs: Postgres, store: Path) -> Postgres:
             shutil.copytree(package / "pginstall" / folder, unfinished / package.name / "pginstall" / folder)
         libraries = package.with_name(f"{package.name}.libs")
         shutil.copytree(libraries, unfinished / libraries.name)
-        unfinished.chmod(0o755)
+        account.own(unfinished)
         unfinished.rename(copy)
     return replace(programs, bin=copy / package.name / "pginstall" / "bin")
 

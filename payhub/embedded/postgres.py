@@ -56,6 +56,8 @@ class Endpoint:
 class PostgresServer(Server):
     """The project's PostgreSQL."""
 
+    advice = "Correct what it names, then start again."
+
     source: Source = "auto"
     run_as: RunAs = "auto"
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from payhub.embedded.accounts import Identity
 from payhub.embedded.errors import EmbeddedError
@@ -36,6 +37,9 @@ class Child(subprocess.Popen[bytes]):
 @dataclass
 class Server(ABC):
     """One server of one project: found running or started, and stopped."""
+
+    # What a person can do when its log tells why it did not start.
+    advice: ClassVar[str]
 
     home: Path
     name: str
@@ -85,22 +89,18 @@ class Server(ABC):
         child = self.child
         wait_until(lambda: self.answering() == child.pid or child.poll() is not None)
         if self.answering() != child.pid:
-            raise EmbeddedError(f"{self.name} did not start. {self._explain(said)}")
+            raise EmbeddedError(f"{self.name} did not start. {self._explain(said)} {self.advice}")
         self.pid = child.pid
 
     def stop(self) -> None:
         """Stop the server, whoever started it, and wait until nothing of it is left."""
-        if not self._is_gone():
-            pid = self.answering() or self.recorded()
-            if pid is not None:
-                self.end(pid)
-            if not wait_until(self._is_gone, STOP_S):
-                raise EmbeddedError(
-                    f"{self.name} (process {pid or 'unknown'}) does not stop. See {self.log}, then stop it by hand."
-                )
-        if self.child is not None:
-            # Waited for, or it would stay behind as a zombie.
-            self.child.wait()
+        if self._is_gone():
+            return
+        pid = self.answering() or self.recorded() or (self.child and self.child.pid)
+        if pid:
+            self.end(pid)
+        if not wait_until(self._is_gone, STOP_S):
+            raise EmbeddedError(f"{self.name} (process {pid or 'unknown'}) does not stop. See {self.log}, then stop it by hand.")
 
     def run(self, command: Sequence[str], life: int, identity: Identity | None = None) -> Child:
         """Start the command on its own: a Ctrl-C at our terminal must not reach it before our orderly stop."""
@@ -128,6 +128,13 @@ class Server(ABC):
         return self.home / "run" / f"{self.name}.lock"
 
     def _is_gone(self) -> bool:
+        if self.child is not None:
+            # Our own child is known to live even if all its files were deleted; asking after it buries it, too.
+            if self.child.poll() is None:
+                return False
+            self.child = None
+        if not self._life.exists():
+            return True
         life = try_lock(self._life)
         if life is not None:
             os.close(life)
@@ -143,7 +150,7 @@ class Server(ABC):
         with self.log.open("rb") as log:
             log.seek(said)
             lines = log.read().decode(errors="replace").splitlines()
-        return f"Its log ({self.log}) ends with: " + " / ".join(lines[-5:])
+        return f"Its log ({self.log}) ends with: " + " / ".join(lines[-5:]) + "."
 
 
 def try_lock(path: Path) -> int | None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +45,9 @@ class Servers:
 
     def _stop(self, servers: list[Server]) -> None:
         with ExitStack() as stack:
-            stack.enter_context(locked(_door(self._postgres.home)))
+            # Somebody may have deleted the project under its running servers.
+            with suppress(FileNotFoundError):
+                stack.enter_context(locked(_door(self._postgres.home)))
             for server in reversed(servers):
                 stack.callback(server.stop)
 

@@ -16,6 +16,9 @@ from payhub.embedded.sockets import socket_folder
 class ValkeyServer(Server):
     """The project's Valkey."""
 
+    # Valkey reads what Redis wrote, but not the other way round.
+    advice = "If it cannot read its data, remove that folder: all that must not be lost is in PostgreSQL."
+
     source: Source = "auto"
 
     @property

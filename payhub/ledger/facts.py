@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CTE, Date, DateTime, Integer, String, Uuid, BigInteger, bindparam, cast, insert, literal, null, select, union_all
+from sqlalchemy import CTE, Date, DateTime, BigInteger, String, Uuid, bindparam, cast, func, insert, null, select, union_all
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import FromClause
 
+from payhub.db import word
 from payhub.ledger.models import Journal, Posting
 from payhub.payments.models import PaymentLine
 
@@ -45,38 +47,36 @@ def unapplied_reversed(source: FromClause, name: str = "unapplied_reversed") -> 
 def _journal(source: FromClause, fact: str, name: str) -> CTE:
     s = source.c
     columns = ["id", "fact", "gateway_account_id", "payment_id", "attempt_id", "cohort_on", "business_on", "recorded_at"]
-    row = select(s.journal_id, literal(fact), s.gateway_account_id, s.payment_id, s.attempt_id, s.cohort_on, s.business_on, s.recorded_at)
+    row = select(s.journal_id, word(fact), s.gateway_account_id, s.payment_id, s.attempt_id, s.cohort_on, s.business_on, s.recorded_at)
     return insert(Journal).from_select(columns, row).cte(f"{name}_journal")
 
 
 def _per_line(source: FromClause, sign: int, name: str) -> CTE:
     line, s = PaymentLine, source.c
+    amounts = (line.amount, -line.retained, line.retained - line.amount)
+    # Three rows for each line, unnested after the join so that the planner has nothing to reorder.
+    sides = (
+        select(
+            s.journal_id, _each("receivable", "owed", "owed").label("account"), s.gateway_account_id, line.agency_id, line.kind,
+            line.budget_line, _each("all", "retained", "budget").label("share"), line.id, s.business_on,
+            func.unnest(array([amount if sign > 0 else -amount for amount in amounts])).label("amount"), s.currency,
+        )
+        .join_from(source, line, line.payment_id == s.payment_id)
+        .cte(f"{name}_sides")
+    )  # fmt: skip
+    return insert(Posting).from_select(_SIDES, select(sides).where(sides.c.amount != word(0))).cte(f"{name}_postings")
 
-    def side(account: str, amount: Any, share: Any) -> Any:
-        return (
-            select(
-                s.journal_id, literal(account), s.gateway_account_id, line.agency_id, line.kind, line.budget_line, share,
-                line.id, s.business_on, sign * amount, s.currency,
-            )
-            .join_from(source, line, line.payment_id == s.payment_id)
-            .where(amount != 0)
-        )  # fmt: skip
 
-    budget = line.amount - line.retained
-    sides = union_all(
-        side("receivable", line.amount, cast(null(), String)),
-        side("owed", -line.retained, literal("retained")),
-        side("owed", -budget, literal("budget")),
-    )
-    return insert(Posting).from_select(_SIDES, sides).cte(f"{name}_postings")
+def _each(*words: str) -> Any:
+    return func.unnest(array([word(each) for each in words], type_=String))
 
 
 def _whole(source: FromClause, debit: str, credit: str, name: str) -> CTE:
     s = source.c
-    nobody = [cast(null(), Uuid), cast(null(), String), cast(null(), String), cast(null(), String), cast(null(), Uuid)]
+    nobody = [cast(null(), Uuid), cast(null(), String), cast(null(), String), word("all"), cast(null(), Uuid)]
 
     def side(account: str, amount: Any) -> Any:
-        return select(s.journal_id, literal(account), s.gateway_account_id, *nobody, s.business_on, amount, s.currency).select_from(source)
+        return select(s.journal_id, word(account), s.gateway_account_id, *nobody, s.business_on, amount, s.currency).select_from(source)
 
     return insert(Posting).from_select(_SIDES, union_all(side(debit, s.amount), side(credit, -s.amount))).cte(f"{name}_postings")
 
@@ -110,7 +110,7 @@ _FACT = select(
 
 
 def _alone(pieces: tuple[CTE, CTE]) -> Any:
-    return select(literal(1, Integer)).add_cte(*pieces)
+    return select(word(1)).add_cte(*pieces)
 
 
 _STATEMENTS = {

@@ -38,7 +38,7 @@ class Posting(Base):
     __table_args__ = (
         CheckConstraint("amount <> 0", name="amount"),
         CheckConstraint("account IN (" + ", ".join(f"'{account}'" for account in ACCOUNTS) + ")", name="account"),
-        CheckConstraint("share IS NULL OR share IN ('retained', 'budget')", name="share"),
+        CheckConstraint("share IN ('all', 'retained', 'budget')", name="share"),
         Index("ix_posting_day", "business_on", "account"),
         Index("ix_posting_journal_id", "journal_id"),
     )
@@ -50,7 +50,8 @@ class Posting(Base):
     agency_id: Mapped[uuid.UUID | None]
     kind: Mapped[str | None]
     budget_line: Mapped[str | None]
-    share: Mapped[str | None]
+    share: Mapped[str]
+    """Whose part of an owed amount: `retained` by the agency or the `budget`'s; `all` where it is not divided."""
     payment_line_id: Mapped[uuid.UUID | None]
     business_on: Mapped[date]
     amount: Mapped[int]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from payhub import ids
-from payhub.checkout.links import checkout_url
+from payhub.payments.links import checkout_url
 from payhub.hub import Hub
 from payhub.payments.schemas import PaymentView
 from payhub.payments.states import PaymentState

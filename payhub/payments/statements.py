@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
-    CHAR, CTE, BigInteger, Boolean, Date, DateTime, SmallInteger, Text, Uuid,
-    bindparam, cast, column, exists, func, insert, literal, null, select, update,
+    CHAR, CTE, BigInteger, Date, DateTime, SmallInteger, Text, Uuid,
+    bindparam, column, exists, false, func, insert, null, select, true, update,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB
 
 from payhub import idempotency
+from payhub.db import word
 from payhub.events import Event
 from payhub.ledger import facts
 from payhub.payments.models import Attempt, Payment, PaymentLine
@@ -28,12 +29,12 @@ _INSTANT = DateTime(timezone=True)
 
 def given(name: str, type_: Any) -> Any:
     """Return a bind parameter. Its prefix keeps it apart from columns: SQLAlchemy would set a column of the parameter's own name."""
-    return bindparam(f"given_{name}", type_=type_)
+    return bindparam(f"in_{name}", type_=type_)
 
 
 def parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values under the names that `given` gave them."""
-    return {f"given_{name}": value for name, value in values.items()}
+    return {f"in_{name}": value for name, value in values.items()}
 
 
 def bound(model: type[Any], **names: str) -> list[Any]:
@@ -43,7 +44,7 @@ def bound(model: type[Any], **names: str) -> list[Any]:
 
 def _event(type_: str, source: Any, seq: Any, data: Any, prefix: str = "event") -> CTE:
     columns = ["id", "payment_id", "seq", "type", "data", "occurred_at"]
-    row = select(given(f"{prefix}_id", Uuid), source.c.id, seq, literal(type_), data, given("now", _INSTANT)).select_from(source)
+    row = select(given(f"{prefix}_id", Uuid), source.c.id, seq, word(type_), data, given("now", _INSTANT)).select_from(source)
     return insert(Event).from_select(columns, row).cte(prefix)
 
 
@@ -73,9 +74,9 @@ def _create() -> Any:
         .table_valued(*[column(name, kind()) for name, kind in _LINE.items()], name="asked")
         .render_derived(with_types=True)
     )
-    rows = select(payment.c.id, *[asked.c[name] for name in _LINE]).join_from(payment, asked, literal(True))  # noqa: FBT003 - SQL's true
+    rows = select(payment.c.id, *[asked.c[name] for name in _LINE]).join_from(payment, asked, true())
     lines = insert(PaymentLine).from_select(["payment_id", *_LINE], rows).cte("lines")
-    event = _event("payment.created", payment, literal(1), given("event_data", JSONB))
+    event = _event("payment.created", payment, word(1), given("event_data", JSONB))
     return select(lock.c.got, exists(select(payment.c.id)).label("written")).add_cte(lines, event)
 
 
@@ -86,7 +87,7 @@ def _start() -> Any:
         select(Payment.id, Payment.event_seq)
         .where(
             Payment.id == given("payment_id", Uuid),
-            Payment.state == PaymentState.OPEN,
+            Payment.state == word(PaymentState.OPEN.value),
             Payment.closing_at.is_(None),
             Payment.expires_at > given("now", _INSTANT),
             Payment.total.between(given("minimum", BigInteger), given("maximum", BigInteger)),
@@ -98,7 +99,7 @@ def _start() -> Any:
     moved = (
         update(Payment)
         .where(Payment.id == seen.c.id, Payment.event_seq == seen.c.event_seq)
-        .values(event_seq=Payment.event_seq + 1)
+        .values(event_seq=Payment.event_seq + word(1))
         .returning(Payment.id, Payment.event_seq, Payment.total, Payment.currency, Payment.reference, Payment.language)
         .cte("moved")
     )
@@ -106,7 +107,7 @@ def _start() -> Any:
              "ordered_at": "now", "order_expires_at": "order_expires_at", "next_check_at": "next_check_at"}  # fmt: skip
     attempt = insert(Attempt).from_select(
         ["payment_id", "amount", "currency", "state", "applied", "checks", *fresh],
-        select(moved.c.id, moved.c.total, moved.c.currency, literal(AttemptState.CREATED.value), cast(False, Boolean), cast(0, SmallInteger),
+        select(moved.c.id, moved.c.total, moved.c.currency, word(AttemptState.CREATED.value), false(), word(0),
                *bound(Attempt, **fresh)).select_from(moved),
     ).cte("attempt_row")  # fmt: skip
     event = _event("attempt.created", moved, moved.c.event_seq, given("event_data", JSONB))
@@ -125,10 +126,10 @@ def succeed() -> tuple[CTE, list[CTE]]:
         .where(
             Attempt.gateway_account_id == given("gateway_account_id", Uuid),
             Attempt.reference == given("reference", Text),
-            Attempt.state.in_(sorted(UNDECIDED)),
+            Attempt.state.in_([word(state.value) for state in sorted(UNDECIDED)]),
             Attempt.amount == given("confirmed", BigInteger),
             Attempt.currency == given("currency", CHAR(3)),
-            Payment.state == PaymentState.OPEN,
+            Payment.state == word(PaymentState.OPEN.value),
             Payment.total == Attempt.amount,
         )
         .cte("seen")
@@ -136,7 +137,7 @@ def succeed() -> tuple[CTE, list[CTE]]:
     moved = (
         update(Payment)
         .where(Payment.id == seen.c.id, Payment.event_seq == seen.c.event_seq)
-        .values(event_seq=Payment.event_seq + 1, state=PaymentState.PAID.value, paid_at=now)
+        .values(event_seq=Payment.event_seq + word(1), state=word(PaymentState.PAID.value), paid_at=now)
         .returning(Payment.id, Payment.event_seq, Payment.total, Payment.currency, seen.c.attempt_id)
         .cte("moved")
     )
@@ -146,10 +147,10 @@ def succeed() -> tuple[CTE, list[CTE]]:
         update(Attempt)
         .where(Attempt.id == moved.c.attempt_id)
         .values(dict(zip(told, bound(Attempt, **told), strict=True)))
-        .values(state=AttemptState.SUCCEEDED.value, applied=True, next_check_at=null())
+        .values(state=word(AttemptState.SUCCEEDED.value), applied=true(), next_check_at=null())
         .cte("attempt_row")
     )
-    data = func.jsonb_build_object(literal("attempt"), moved.c.attempt_id, type_=JSONB).concat(given("event_data", JSONB))
+    data = func.jsonb_build_object(word("attempt"), moved.c.attempt_id, type_=JSONB).concat(given("event_data", JSONB))
     event = _event("payment.paid", moved, moved.c.event_seq, data)
     fact = select(
         given("journal_id", Uuid).label("journal_id"),

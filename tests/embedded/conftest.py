@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -27,14 +28,18 @@ PROJECT = Path(__file__).parents[2]
 def folder():
     """A folder nobody else may enter. Its name is short: the path of a socket must not grow with the name of a test."""
     path = Path(tempfile.mkdtemp(prefix="ph-"))
-    before = set(TEMPORARY.glob("payhub-*")) | set(STORE.glob("*-*"))
+    before = set(TEMPORARY.glob("payhub-*"))
     yield path
     for home in [each.parents[1] for each in path.rglob("run/start.lock")]:
         ValkeyServer(home, "valkey").stop()
         PostgresServer(home, "postgres").stop()
+    for link in [each for each in path.rglob("postgres") if each.is_symlink() and each.resolve().is_relative_to(STORE)]:
+        shutil.rmtree(link.resolve().parent, ignore_errors=True)
     shutil.rmtree(path)
-    for left in (set(TEMPORARY.glob("payhub-*")) | set(STORE.glob("*-*"))) - before:
-        shutil.rmtree(left)
+    for left in set(TEMPORARY.glob("payhub-*")) - before:
+        # One that is not empty belongs to a project that runs.
+        with suppress(OSError):
+            left.rmdir()
 
 
 @pytest.fixture
@@ -97,13 +102,19 @@ def cache():
 
 
 @pytest.fixture
-def script():
-    """Start another Python that runs some lines against a home; `bare` gives it nothing but its own path."""
+def python_path():
+    """What another Python needs to import the project."""
+    return os.pathsep.join([str(PROJECT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+
+
+@pytest.fixture
+def script(python_path):
+    """Start another Python that runs some lines against a home."""
     running = []
 
     def script(lines, *arguments, environment=None, **options):
         command = [sys.executable, "-W", "error", "-B", "-c", lines, *map(str, arguments)]
-        environment = {"PATH": os.environ["PATH"], **(environment or {}), "PYTHONPATH": str(PROJECT)}
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": python_path, **(environment or {})}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, **options)
         running.append(process)
         return process

@@ -70,7 +70,7 @@ def test_root_tries_namespace_then_other_user_then_copy(folder, monkeypatch, nee
     with begin(folder / "first") as servers:
         assert runs_as(servers.postgres_pid) == 0
     monkeypatch.setenv("PATH", "")  # without unshare there are no namespaces
-    with begin(folder / "second") as servers:
+    with begin(folder / "second", run_as="auto") as servers:
         assert runs_as(servers.postgres_pid) == other
         assert not (folder / "second" / "postgres").is_symlink()
     folder.chmod(0o700)

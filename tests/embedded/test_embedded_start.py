@@ -1,6 +1,7 @@
 """Starting, joining and stopping the servers of one project."""
 
 import os
+import shutil
 import stat
 import time
 from pathlib import Path
@@ -80,6 +81,16 @@ def test_stop_stops_joined_servers_too_and_may_be_repeated(home, ask, begin):
         os.kill(servers.postgres_pid, 0)
     with pytest.raises(ProcessLookupError):
         os.kill(servers.redis_pid, 0)
+
+
+def test_servers_of_a_deleted_project_can_still_be_stopped(home, begin):
+    servers = begin(home)
+    shutil.rmtree(home)
+    servers.stop()
+    for pid in (servers.postgres_pid, servers.redis_pid):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert not home.exists()
 
 
 def test_two_projects_run_side_by_side(folder, ask, cache, begin):

@@ -70,7 +70,7 @@ def test_a_socket_folder_of_another_owner_is_refused(folder, needs_root):
         socket_folder(data, os.geteuid())
 
 
-def test_neither_home_nor_locale_are_needed_and_misleading_variables_are_ignored(home):
+def test_neither_home_nor_locale_are_needed_and_misleading_variables_are_ignored(home, python_path):
     misleading = {
         "PGPORT": "1",
         "PGHOST": "nowhere",
@@ -80,7 +80,7 @@ def test_neither_home_nor_locale_are_needed_and_misleading_variables_are_ignored
         "LC_ALL": "xx_YY",
     }
     command = [sys.executable, "-W", "error", "-B", "-c", START_AND_STOP, str(home)]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {"PYTHONPATH": python_path}
     for extra in ({}, misleading):
         done = subprocess.run(command, env={**environment, **extra}, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -93,12 +93,12 @@ def test_little_shared_memory_is_spared(folder):
     assert _shared_memory(folder) == expected
 
 
-def test_a_container_with_one_megabyte_of_shared_memory_is_enough(home, needs_root):
+def test_a_container_with_one_megabyte_of_shared_memory_is_enough(home, python_path, needs_root):
     mount = ["unshare", "--mount", "--", "sh", "-c", 'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"', "sh"]
     if subprocess.run([*mount, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this container forbids mounts")
     command = [*mount, sys.executable, "-W", "error", "-B", "-c", SORT_IN_PARALLEL, str(home)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": python_path}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "mmap 300000\n"

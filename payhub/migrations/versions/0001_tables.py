@@ -354,7 +354,7 @@ def upgrade() -> None:
     sa.Column('received_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('superseded_by_id', sa.Uuid(), nullable=True),
     sa.ForeignKeyConstraint(['gateway_account_id'], ['gateway_account.id'], name=op.f('fk_settlement_gateway_account_id')),
-    sa.ForeignKeyConstraint(['superseded_by_id'], ['settlement.id'], name=op.f('fk_settlement_superseded_by_id')),
+    sa.ForeignKeyConstraint(['superseded_by_id'], ['settlement.id'], name=op.f('fk_settlement_superseded_by_id'), initially='DEFERRED', deferrable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_settlement')),
     sa.UniqueConstraint('gateway_account_id', 'kind', 'period_on', 'digest', name=op.f('uq_settlement_gateway_account_id_kind_period_on_digest'))
     )
@@ -447,6 +447,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_run'))
     )
     op.create_index('ix_run_waiting', 'run', ['asked_at'], unique=False, postgresql_where="state IN ('waiting', 'running')")
+    op.create_index('uq_run_waiting', 'run', ['settlement_id'], unique=True, postgresql_where="state = 'waiting'")
     op.create_table('settlement_line',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('settlement_id', sa.Uuid(), nullable=False),
@@ -465,7 +466,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_settlement_line')),
     sa.UniqueConstraint('settlement_id', 'number', name=op.f('uq_settlement_line_settlement_id_number'))
     )
-    op.create_index('ix_settlement_line_reference', 'settlement_line', ['settlement_id', 'line_type', 'reference'], unique=False)
+    op.create_index('ix_settlement_line_reference', 'settlement_line', ['reference'], unique=False)
     op.create_table('settlement_reject',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('settlement_id', sa.Uuid(), nullable=False),
@@ -503,13 +504,13 @@ def upgrade() -> None:
     sa.Column('agency_id', sa.Uuid(), nullable=True),
     sa.Column('kind', sa.Text(), nullable=True),
     sa.Column('budget_line', sa.Text(), nullable=True),
-    sa.Column('share', sa.Text(), nullable=True),
+    sa.Column('share', sa.Text(), nullable=False),
     sa.Column('payment_line_id', sa.Uuid(), nullable=True),
     sa.Column('business_on', sa.Date(), nullable=False),
     sa.Column('amount', sa.BigInteger(), nullable=False),
     sa.Column('currency', sa.CHAR(length=3), nullable=False),
     sa.CheckConstraint("account IN ('receivable', 'owed', 'unapplied', 'refunds_due', 'bank', 'in_transit', 'gateway_fees', 'differences')", name=op.f('ck_posting_account')),
-    sa.CheckConstraint("share IS NULL OR share IN ('retained', 'budget')", name=op.f('ck_posting_share')),
+    sa.CheckConstraint("share IN ('all', 'retained', 'budget')", name=op.f('ck_posting_share')),
     sa.CheckConstraint('amount <> 0', name=op.f('ck_posting_amount')),
     sa.ForeignKeyConstraint(['journal_id'], ['journal.id'], name=op.f('fk_posting_journal_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_posting'))

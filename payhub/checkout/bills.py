@@ -1,0 +1,136 @@
+"""A payment as its citizen sees it, read in two short queries. Who pays is never even read."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Uuid, bindparam, select
+
+from payhub.agencies.models import Agency
+from payhub.errors import NotFound
+from payhub.fees.models import Fee
+from payhub.hub import Hub
+from payhub.payments.models import Attempt, Payment, PaymentLine
+from payhub.payments.states import UNDECIDED, AttemptState, PaymentState
+from payhub.portals.models import Portal
+from payhub.registers import Registers
+
+_ATTEMPTS_READ = 50
+
+
+class Page(StrEnum):
+    """Which page a payment has."""
+
+    OPEN = "open"
+    PROCESSING = "processing"
+    PAID = "paid"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REVERSED = "reversed"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One fee, and the agency it is for."""
+
+    fee: Fee
+    kind: str
+    agency: Agency
+    quantity: int | None
+    amount: int
+
+
+@dataclass(frozen=True)
+class Bill:
+    """One payment at one moment: its row, its lines, its newest attempts first."""
+
+    payment: Any
+    portal: Portal
+    lines: Sequence[Line]
+    attempts: Sequence[Any]
+    now: datetime
+
+    @property
+    def payable(self) -> bool:
+        """Whether an attempt may be started now."""
+        return self.payment.state == PaymentState.OPEN and self.payment.closing_at is None and self.now < self.payment.expires_at
+
+    @cached_property
+    def undecided(self) -> Any:
+        """The newest attempt of which nobody has said how it ended, or None."""
+        return next((attempt for attempt in self.attempts if attempt.state in UNDECIDED), None)
+
+    @property
+    def continued(self) -> Any:
+        """The undecided attempt, where the gateway's page for it still stands: going back there cannot pay twice."""
+        there = self.undecided is not None and self.undecided.state != AttemptState.UNKNOWN and self.now < self.undecided.order_expires_at
+        return self.undecided if self.payable and there else None
+
+    @property
+    def applied(self) -> Any:
+        """The attempt that paid, or None."""
+        return next((attempt for attempt in self.attempts if attempt.applied), None)
+
+    @property
+    def holds_money(self) -> bool:
+        """Whether money came that does not fit, a second time for one: it is kept for a person to decide."""
+        held = {AttemptState.SUCCEEDED, AttemptState.CONFLICTED}
+        return any(attempt.state in held and not attempt.applied for attempt in self.attempts)
+
+    @property
+    def state(self) -> str:
+        """The state in outside words, as portals are told it."""
+        waiting = self.payment.state == PaymentState.OPEN and self.undecided is not None
+        return Page.PROCESSING.value if waiting else str(self.payment.state)
+
+    @property
+    def page(self) -> Page:
+        """The page it has: that of its state, and that of its end as soon as it takes no more attempts."""
+        if self.state == PaymentState.OPEN and not self.payable:
+            return Page.EXPIRED if self.payment.expires_at <= self.now else Page.CANCELLED
+        return Page(self.state)
+
+
+def read(hub: Hub, payment_id: uuid.UUID) -> Bill:
+    """Return a payment's bill; raise `NotFound` where there is no such payment."""
+    with hub.db.autocommit() as connection:
+        # Attempts first: one that ends between the two queries is then seen as waiting or beside its payment's new state, never as none.
+        attempts = connection.execute(_ATTEMPTS, {"payment_id": payment_id}).all()
+        rows = connection.execute(_LINES, {"payment_id": payment_id}).all()
+    if not rows:
+        raise NotFound
+    registers = hub.registers
+    lines = [_line(registers, row) for row in rows]
+    return Bill(rows[0], registers.portals[rows[0].portal_id], lines, attempts, hub.clock.now())
+
+
+def _line(registers: Registers, row: Any) -> Line:
+    return Line(registers.fees_by_id[row.fee_id], row.kind, registers.agencies_by_id[row.agency_id], row.quantity, row.amount)
+
+
+_ASKED = bindparam("payment_id", type_=Uuid)
+_ATTEMPTS = (
+    select(
+        Attempt.form_token, Attempt.gateway_account_id, Attempt.state, Attempt.applied, Attempt.ordered_at, Attempt.order_expires_at,
+        Attempt.paid_at,
+    )
+    .where(Attempt.payment_id == _ASKED)
+    .order_by(Attempt.id.desc())
+    .limit(_ATTEMPTS_READ)
+)  # fmt: skip
+_LINES = (
+    select(
+        Payment.id, Payment.portal_id, Payment.reference, Payment.dossier, Payment.state, Payment.currency, Payment.total, Payment.language,
+        Payment.return_url, Payment.expires_at, Payment.closing_at, Payment.paid_at,
+        PaymentLine.fee_id, PaymentLine.kind, PaymentLine.agency_id, PaymentLine.quantity, PaymentLine.amount,
+    )
+    .join(PaymentLine, PaymentLine.payment_id == Payment.id)
+    .where(Payment.id == _ASKED)
+    .order_by(PaymentLine.number)
+)  # fmt: skip

@@ -1,0 +1,116 @@
+"""The citizen's page of one payment, and its one form. The link is the leave to see and to pay."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Answer
+
+from gateways.errors import GatewayError
+from payhub import ids, text
+from payhub.checkout import bills
+from payhub.checkout.bills import Bill, Page
+from payhub.checkout.errors import ForeignForm, FormNotReadable, NoSuchPage
+from payhub.checkout.links import payment_of
+from payhub.checkout.pages import base_origins, page_blueprint, refresh_s
+from payhub.checkout.ways import ways
+from payhub.exchange import ExchangeError
+from payhub.hub import Hub
+from payhub.http import the_hub
+from payhub.payments import attempts
+
+bp = page_blueprint("checkout", __name__)
+_LARGEST_FORM = 4096
+_EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@bp.get("/pay/<token>")
+def pay(token: str) -> Response:
+    """Show what is owed and how to pay it, or what became of it."""
+    hub = the_hub()
+    bill = bills.read(hub, _opened(hub, token))
+    text.speak(request.args.get("lang") or bill.payment.language)
+    again = bill.page is Page.PROCESSING and bill.payable and "again" in request.args
+    asking = bill.page is Page.OPEN or again
+    waiting = bill.page is Page.PROCESSING and not again
+    shown: dict[str, Any] = {
+        "bill": bill,
+        "token": token,
+        "again": again,
+        "ways": ways(hub, bill.payment.total, bill.payment.currency) if asking else (),
+        "form_token": uuid.uuid4(),
+        "refresh_s": refresh_s(bill.now - bill.undecided.ordered_at) if waiting else None,
+        "way_names": hub.registers.gateway_accounts_by_id,
+        "back": _back(hub, bill),
+        "live": hub.settings.live,
+    }
+    return make_response(render_template(f"checkout/{'open' if asking else bill.page}.html", **shown))
+
+
+@bp.post("/pay/<token>/start")
+def start(token: str) -> Answer:
+    """Start an attempt and send the citizen to the gateway; back to the page where the payment takes none any more."""
+    hub = the_hub()
+    payment_id = _opened(hub, token)
+    _demand_own_form(hub)
+    way, form_token = _form()
+    to = attempts.start(hub, payment_id, way, form_token, request.remote_addr or "127.0.0.1")
+    return redirect(to.url, 303) if to else _page(token)
+
+
+@bp.get("/pay/<token>/start")
+def started(token: str) -> Answer:
+    """Take a browser that asks for the form's address again back to the page."""
+    return _page(token)
+
+
+@bp.route("/pay", methods=_EVERY_METHOD)
+@bp.route("/pay/", methods=_EVERY_METHOD)
+@bp.route("/pay/<path:anything>", methods=_EVERY_METHOD)
+def nothing(anything: str = "") -> Response:  # noqa: ARG001 - whatever it is
+    """Say that nothing is here, in words for a person."""
+    raise NoSuchPage
+
+
+@bp.errorhandler(ExchangeError)
+@bp.errorhandler(GatewayError)
+def not_answered(_: Exception) -> Answer:
+    """The gateway's answer to Start is missing: the attempt stands and is asked about, as the page says."""
+    return _page((request.view_args or {})["token"])
+
+
+def _opened(hub: Hub, token: str) -> uuid.UUID:
+    payment_id = payment_of(hub, token)
+    if payment_id is None:
+        raise NoSuchPage
+    return payment_id
+
+
+def _demand_own_form(hub: Hub) -> None:
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in base_origins(hub):
+        raise ForeignForm
+
+
+def _form() -> tuple[str, uuid.UUID]:
+    request.max_content_length = _LARGEST_FORM
+    try:
+        return request.form.get("way", ""), uuid.UUID(request.form.get("form_token", ""))
+    except ValueError:
+        raise FormNotReadable from None
+
+
+def _page(token: str) -> Answer:
+    return redirect(url_for("checkout.pay", token=token, lang=request.args.get("lang")), 303)
+
+
+def _back(hub: Hub, bill: Bill) -> str | None:
+    """Return the portal's own address with what became of the payment added; everything in it stays as the portal wrote it."""
+    if bill.payment.return_url is None:
+        return None
+    url = urlsplit(bill.payment.return_url)
+    told = urlencode({"payment": ids.public_id("pay", bill.payment.id, hub.settings.mode), "state": bill.state})
+    return url._replace(query=f"{url.query}&{told}" if url.query else told).geturl()

@@ -1,0 +1,1 @@
+"""Sample data, and whole business days driven through real processes."""

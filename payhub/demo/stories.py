@@ -1,0 +1,156 @@
+"""What happens on the demo's day, as data: what portals ask for, and what becomes of it. Everything follows from one seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from payhub.demo.tables import Row, date_or_none, rows
+
+Basket = tuple[tuple[str, str], ...]
+
+BASKETS: Mapping[str, Sequence[Basket]] = {
+    # portal: (fee, agency) of each line. G04, G05 and G07 were abolished in 2025: their successors get the money.
+    "dvc-bo-tu-phap": (
+        (("LP-LLTP", "000.00.00.G15"),),
+        (("LP-LLTP", "000.00.00.G15"), ("P-DLDC", "000.00.00.G01")),
+        (("P-CONGCHUNG", "000.00.00.G15"), ("P-GDBD", "000.00.00.G15")),
+        (("LP-CANCUOC", "000.00.00.G01"), ("LP-LLTP", "000.00.00.G15"), ("P-LANHSU", "000.00.00.G08")),
+        (("P-THITHUC", "000.00.00.G08"),),
+    ),
+    "dvc-tay-ninh": (
+        (("LP-HOTICH", "000.00.00.H53"),),
+        (("LP-CUTRU", "000.00.00.G01"), ("P-CHUNGTHUC", "000.00.00.H53")),
+        (("P-DUONGBO", "000.00.00.G04"), ("LP-BIENSO", "000.00.00.G01")),
+        (("LP-GPXD", "000.00.00.H53"), ("LP-DIACHINH", "000.00.00.H53")),
+        (("LP-GPLD", "000.00.00.G09"),),
+        (("LP-TBXEMAY", "G12.18"), ("LP-BIENSO", "000.00.00.G01")),
+        (("P-PCCC", "000.00.00.G01"),),
+        (("LP-NUOICON", "000.00.00.H53"),),
+    ),
+    "mot-cua-hcm": (
+        (("LP-DKKD", "000.00.00.G05"), ("P-TTDN", "000.00.00.G12")),
+        (("P-CHUNGTHUC", "000.00.00.H29"), ("LP-HOTICH", "000.00.00.H29")),
+        (("P-CO", "000.00.00.G02"),),
+        (("P-TENMIEN", "000.00.00.G06"),),
+        (("LP-TBNHADAT", "G12.18"), ("LP-DIACHINH", "000.00.00.H29")),
+        (("LP-HOTICH", "000.00.00.H48"), ("P-CHUNGTHUC", "000.00.00.H48")),
+        (("LP-TBOTO", "G12.18"), ("P-DUONGBO", "000.00.00.G17")),
+        (("P-SHTT", "000.00.00.G06"),),
+    ),
+}
+_HELD: tuple[str, Basket] = ("mot-cua-hcm", (("P-SHTT", "000.00.00.G06"),))
+_APPLIED: tuple[str, Basket] = ("dvc-tay-ninh", (("LP-GPLD", "000.00.00.G09"),))
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What becomes of a payment: how many of a hundred, what the citizen decides each time, and what the gateway then does."""
+
+    name: str
+    share: float
+    tries: tuple[tuple[str, str], ...] = (("pay", "paid"),)
+    tabs: int = 1
+    """How many pages of the payment are open before anything is decided."""
+    clicks: int = 1
+    """How often Pay is pressed on each."""
+    repeats: int = 1
+    """How often the portal sends its request."""
+    expires_s: int | None = None
+    basket: tuple[str, Basket] | None = None
+
+
+# Those that wait for the gateway's expiry come first: the day is then as long as they take.
+STORIES = (
+    Story("paid late", 2, (("pay", "late"),), expires_s=8, basket=_APPLIED),
+    Story("paid late, held", 1, (("pay", "late"),), expires_s=8, basket=_HELD),
+    Story("abandoned", 4, (("pay", "abandoned"),), expires_s=8),
+    Story("wrong amount", 1, (("pay", "wrong_amount"),)),
+    Story("reversed", 2, (("pay", "reversed"),)),
+    Story("found by query", 5, (("pay", "lost"),)),
+    Story("called back late", 3, (("pay", "slow"),)),
+    Story("called back twice", 5, (("pay", "twice"),)),
+    Story("called back out of order", 3, (("pay", "out_of_order"),)),
+    Story("called back stale", 2, (("pay", "stale"),)),
+    Story("called back early", 4, (("pay", "early"),)),
+    Story("forged callback", 3, (("pay", "forged"),)),
+    Story("paid twice", 1, (("pay", "paid"), ("pay", "paid")), tabs=2),
+    Story("refused", 3, (("pay", "refused"),)),
+    Story("refused, then paid", 3, (("fail", "paid"), ("pay", "paid"))),
+    Story("cancelled", 3, (("cancel", "paid"),)),
+    Story("cancelled, then paid", 2, (("cancel", "paid"), ("pay", "paid"))),
+    Story("double click", 2, clicks=2),
+    Story("asked twice", 2, repeats=2),
+    Story("paid", 49),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One dossier of the day: its portal, what it is asked to pay, and its story."""
+
+    number: int
+    portal: str
+    story: Story
+    request: Mapping[str, Any]
+
+
+def cases(count: int, seed: int, folder: Path, on: date) -> list[Case]:
+    """Make the day's cases: the same count, seed and date give the same dossiers and amounts."""
+    chance = random.Random(seed)
+    fees = _fees(folder, on)
+    portals = [(portal, basket) for portal, baskets in BASKETS.items() for basket in baskets]
+    made = []
+    for number, story in enumerate(_stories(count), start=1):
+        # Every basket has its turn before one is drawn.
+        portal, basket = story.basket or (portals[number] if number < len(portals) else chance.choice(portals))
+        lines = [_line(fees[fee], agency, chance) for fee, agency in basket]
+        agency = basket[0][1]
+        request = {
+            "portal_reference": f"DEMO-{on:%y%m%d}-{number:05d}",
+            "dossier": f"{agency}-{on:%y%m%d}-{number:04d}",
+            "lines": lines,
+            "payer": {"name": f"Nguyễn Văn {number}", "phone": f"0900{number:06d}"},
+            "language": "en" if number % 10 == 0 else "vi",
+        }
+        made.append(Case(number, portal, story, request))
+    return made
+
+
+def _stories(count: int) -> list[Story]:
+    """Share the cases out among the stories, one each if there are enough, in the order in which they begin."""
+    whole = sum(story.share for story in STORIES)
+    counts = [max(1, int(count * story.share / whole)) for story in STORIES]
+    counts[-1] = max(0, count - sum(counts[:-1]))
+    waiting, others = [], []
+    for story, many in zip(STORIES, counts, strict=True):
+        (waiting if story.expires_s else others).append([story] * many)
+    turns = sorted(((place + 0.5) / len(group), story.name, story) for group in others for place, story in enumerate(group))
+    return [*(story for group in waiting for story in group), *(story for _, _, story in turns)][:count]
+
+
+def _fees(folder: Path, on: date) -> dict[str, Row]:
+    """Read the schedule in force."""
+    return {
+        row["code"]: row
+        for row in rows(folder, "fees")
+        if date.fromisoformat(row["valid_from"]) <= on and ((end := date_or_none(row["valid_to"])) is None or on < end)
+    }
+
+
+def _line(fee: Row, agency: str, chance: random.Random) -> dict[str, Any]:
+    line: dict[str, Any] = {"fee": fee["code"], "agency": agency}
+    match fee["rule"]:
+        case "fixed":
+            return {**line, "amount": int(fee["amount"])}
+        case "per_unit":
+            quantity = chance.randint(3, 12)
+            return {**line, "quantity": quantity, "amount": quantity * int(fee["amount"])}
+        case _:
+            least = int(fee["minimum"])
+            most = min(int(fee["maximum"]), least * 20)
+            return {**line, "amount": chance.randrange(least, most + 1, 1000)}

@@ -1,0 +1,157 @@
+"""`payhub reconcile`, `payhub totals`, `payhub discrepancies`."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import IO
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import func, select
+
+from payhub.discrepancies.models import Discrepancy
+from payhub.errors import Text
+from payhub.hub import Hub
+from payhub.money import format_amount
+from reconciliation import jobs, matching, runs, settlements, totals
+from reconciliation.errors import SettlementMissing
+from reconciliation.models import Run
+from reconciliation.rows import REASONS
+from reconciliation.totals import Total
+
+DATE = click.DateTime(["%Y-%m-%d"])
+_PATIENCE_S = 300
+
+
+def _table(*columns: str) -> Table:
+    table = Table(*columns[:1], box=None, pad_edge=False, header_style="bold")
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    return table
+
+
+@click.command()
+@click.argument("account")
+@click.argument("day", type=DATE, metavar="DATE")
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--now", is_flag=True, help="Carry the run out here instead of waiting for a worker.")
+@click.pass_obj
+def reconcile(get_hub: Callable[[], Hub], account: str, day: datetime, file: IO[bytes] | None, *, now: bool) -> None:
+    """Hold a gateway account's day against its settlement; import FILE first if it is given."""
+    hub, period_on, console = get_hub(), day.date(), Console()
+    if file is not None:
+        imported = settlements.import_settlement(hub, account, period_on, file.name, file)
+        row = imported.settlement
+        what = (
+            "known already, nothing changed" if imported.already else f"{row.line_count} lines, {row.reject_count} rows set aside"
+        )
+        console.print(f"{row.file_name}: {what}", highlight=False)
+        for reject in imported.rejects:
+            console.print(f"  row {reject.number}, column {reject.field}: {REASONS[reject.reason].en}", highlight=False)
+    run_id = _ask(hub, account, period_on)
+    if now:
+        _carry_out(hub, run_id)
+    else:
+        jobs.send(hub, run_id)
+    _print_run(hub, console, _wait(hub, run_id))
+    _print_discrepancies(hub, console, period_on)
+
+
+def _ask(hub: Hub, account: str, period_on: date) -> uuid.UUID:
+    with hub.db.session() as session:
+        settlement = settlements.current(session, settlements.account_of(hub, account), period_on)
+        if settlement is None:
+            raise SettlementMissing(Text(f"{account}, {period_on}", f"{account}, {period_on}"))
+        return runs.ask_run(session, settlement, hub.clock.now())
+
+
+def _carry_out(hub: Hub, run_id: uuid.UUID) -> None:
+    """Carry out a run and those it asks for."""
+    waiting = [run_id]
+    while waiting:
+        waiting += runs.execute(hub, waiting.pop(0))
+
+
+def _wait(hub: Hub, run_id: uuid.UUID) -> Run:
+    ends = time.monotonic() + _PATIENCE_S
+    while True:
+        with hub.db.session() as session:
+            run = session.scalars(select(Run).where(Run.id == run_id)).one()
+        if run.state in {"done", "failed"}:
+            return run
+        if time.monotonic() > ends:
+            raise click.ClickException("the run has not finished: is a worker running? (`--now` carries it out here)")
+        time.sleep(0.2)
+
+
+def _print_run(hub: Hub, console: Console, run: Run) -> None:
+    account = hub.registers.gateway_accounts_by_id[run.gateway_account_id]
+    console.print(
+        f"run of {account.code}, {run.period_on}: {run.state}" + (f" ({run.error})" if run.error else ""), highlight=False
+    )
+    table = _table("class", "count", "amount", "lines", "attempts", "dated apart")
+    for name in matching.CLASSES:
+        if row := run.counts.get(name):
+            figures = (row["count"], row["amount"], row["lines"], row["attempts"], row["dated_apart"])
+            table.add_row(name, *(format_amount(figure) for figure in figures))
+    console.print(table)
+    if run.state == "failed":
+        raise click.ClickException("the run failed; nothing of it was kept")
+
+
+@click.command("totals")
+@click.argument("day", type=DATE, metavar="DATE")
+@click.pass_obj
+def show_totals(get_hub: Callable[[], Hub], day: datetime) -> None:
+    """Print one business day per agency and kind of fee: collected, reported, difference."""
+    hub = get_hub()
+    with hub.db.session() as session:
+        found = totals.agency_totals(session, day.date())
+    table = _table("agency", "kind", "count", "collected", "reported", "difference", "currency")
+    table.columns[1].justify = table.columns[6].justify = "left"
+    for total in totals.by_kind(found):
+        table.add_row(*_figures(total))
+    table.add_section()
+    for total in totals.grand(found):
+        table.add_row(*_figures(total), style="bold")
+    Console().print(table)
+
+
+def _figures(total: Total) -> tuple[str, ...]:
+    amounts = (total.collected, total.reported, total.difference)
+    return total.agency, total.kind, format_amount(total.count), *(format_amount(amount) for amount in amounts), total.currency
+
+
+@click.command("discrepancies")
+@click.option("--date", "day", type=DATE, metavar="DATE", help="Only those about this day of the gateways.")
+@click.pass_obj
+def show_discrepancies(get_hub: Callable[[], Hub], day: datetime | None) -> None:
+    """Print what is not resolved, by kind, with the money at stake."""
+    _print_discrepancies(get_hub(), Console(), day.date() if day else None)
+
+
+def _print_discrepancies(hub: Hub, console: Console, on: date | None) -> None:
+    wanted = select(Discrepancy.kind, Discrepancy.currency, func.count(), func.sum(Discrepancy.amount)).where(
+        Discrepancy.state != "resolved"
+    )
+    if on is not None:
+        wanted = wanted.where(Discrepancy.on == on)
+    with hub.db.session() as session:
+        found = session.execute(
+            wanted.group_by(Discrepancy.kind, Discrepancy.currency).order_by(Discrepancy.kind, Discrepancy.currency)
+        ).all()
+    if not found:
+        console.print("no open discrepancies")
+        return
+    table = _table("discrepancy", "open", "amount", "currency")
+    table.columns[3].justify = "left"
+    for kind, currency, count, amount in found:
+        table.add_row(kind, format_amount(count), format_amount(int(amount)), currency)
+    console.print(table)
+
+
+COMMANDS: list[click.Command] = [reconcile, show_totals, show_discrepancies]

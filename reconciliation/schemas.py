@@ -1,0 +1,155 @@
+"""What programs send and get about settlements, runs, discrepancies and totals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from payhub.discrepancies.models import KINDS
+from payhub.errors import Text
+
+STATES = ("open", "assigned", "proposed", "resolved")
+
+
+def _say(vi: str, en: str) -> Any:
+    return [Text(vi, en)]
+
+
+def _one_of(choices: tuple[str, ...]) -> fields.String:
+    words = ", ".join(choices)
+    return fields.String(validate=validate.OneOf(choices, error=_say(f"Phải là một trong: {words}", f"Must be one of: {words}")))
+
+
+class ImportQuery(Schema):
+    """What is said of a file beside its bytes."""
+
+    file_name = fields.String(
+        load_default="", validate=validate.Length(0, 200, error=_say("Tối đa 200 ký tự", "At most 200 characters"))
+    )
+
+
+class RejectView(Schema):
+    """A row that was set aside: its number (the header is 1), the file's own name of the column, why."""
+
+    row = fields.Integer()
+    field = fields.String()
+    reason = fields.String()
+    detail = fields.String()
+
+
+class SettlementView(Schema):
+    """A settlement file as it was taken. Sums are payments minus refunds, in minor units."""
+
+    id = fields.String()
+    account = fields.String()
+    date = fields.Date()
+    file_name = fields.String()
+    sha256 = fields.String()
+    mapping = fields.String()
+    currency = fields.String()
+    declared_count = fields.Integer()
+    declared_sum = fields.Integer()
+    lines = fields.Integer()
+    sum = fields.Integer()
+    rejected = fields.Integer()
+    rejects = fields.List(fields.Nested(RejectView), metadata={"description": "The first 100 rows that were set aside"})
+    received_at = fields.AwareDateTime()
+    superseded_by = fields.String(allow_none=True)
+    already = fields.Boolean(metadata={"description": "This very file was taken before; nothing changed"})
+    run = fields.String(metadata={"description": "The run over it: ask GET /v1/runs/{id}"})
+
+
+class ClassView(Schema):
+    """One class of a run. `amount` is the hub's where it has one, else the gateway's; `listed` is the file's own sum."""
+
+    count = fields.Integer()
+    amount = fields.Integer()
+    lines = fields.Integer()
+    listed = fields.Integer()
+    attempts = fields.Integer()
+    confirmed = fields.Integer()
+    dated_apart = fields.Integer()
+
+
+class RunView(Schema):
+    """One reconciliation of one account's day."""
+
+    id = fields.String()
+    account = fields.String()
+    date = fields.Date()
+    settlement = fields.String()
+    state = fields.String(metadata={"description": "waiting, running, done or failed"})
+    error = fields.String(allow_none=True)
+    asked_at = fields.AwareDateTime()
+    started_at = fields.AwareDateTime(allow_none=True)
+    finished_at = fields.AwareDateTime(allow_none=True)
+    classes = fields.Dict(keys=fields.String(), values=fields.Nested(ClassView))
+
+
+class DiscrepancyQuery(Schema):
+    """Which discrepancies."""
+
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200, error=_say("Từ 1 đến 200", "Must be 1 to 200")))
+    cursor = fields.String(validate=validate.Length(1, 80, error=_say("Tối đa 80 ký tự", "At most 80 characters")))
+    state = _one_of(STATES)
+    kind = _one_of(KINDS)
+    date = fields.Date()
+
+
+class DiscrepancyView(Schema):
+    """Two that disagree, and how much money is at stake in minor units."""
+
+    id = fields.String()
+    kind = fields.String()
+    key = fields.String()
+    state = fields.String()
+    account = fields.String(allow_none=True)
+    payment = fields.String(allow_none=True)
+    date = fields.Date()
+    amount = fields.Integer()
+    currency = fields.String()
+    evidence = fields.Dict()
+    opened_at = fields.AwareDateTime()
+    resolved_at = fields.AwareDateTime(allow_none=True)
+
+
+class DiscrepancyPage(Schema):
+    """A page of discrepancies, newest first; `next` is the cursor of the following page."""
+
+    data = fields.List(fields.Nested(DiscrepancyView))
+    next = fields.String(allow_none=True)
+
+
+class TotalsQuery(Schema):
+    """Which day, and how it is written: `format` counts before the Accept header."""
+
+    date = fields.Date(required=True)
+    format = _one_of(("json", "csv"))
+
+
+class SumView(Schema):
+    """What was collected by the ledger and reported by gateways; minor units."""
+
+    count = fields.Integer()
+    collected = fields.Integer()
+    reported = fields.Integer()
+    difference = fields.Integer()
+    currency = fields.String()
+
+
+class TotalView(SumView):
+    """One agency, kind of fee and line of the budget table."""
+
+    agency = fields.String()
+    agency_name = fields.String()
+    kind = fields.String()
+    budget_line = fields.String()
+
+
+class TotalsView(Schema):
+    """One business day: every figure and the sum of all, one per currency."""
+
+    date = fields.Date()
+    totals = fields.List(fields.Nested(TotalView))
+    sum = fields.List(fields.Nested(SumView))

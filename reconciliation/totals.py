@@ -1,0 +1,93 @@
+"""Totals of one business day per agency and kind of fee: collected by the ledger, reported by the gateways."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.orm import Session
+from sqlalchemy.types import Date
+
+_TOTALS = text(Path(__file__).with_name("totals.sql").read_text(encoding="utf-8")).bindparams(
+    bindparam("business_on", type_=Date())
+)
+COLUMNS = ("date", "agency", "agency_name", "kind", "count", "collected", "reported", "difference", "currency")
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One figure of the day. Amounts are minor units; `difference` is collected less reported."""
+
+    agency: str
+    agency_name_vi: str
+    agency_name_en: str
+    kind: str
+    budget_line: str
+    currency: str
+    count: int
+    collected: int
+    reported: int
+    difference: int
+
+
+def agency_totals(session: Session, business_on: date) -> Sequence[Total]:
+    """Return the day per agency, kind and budget line; what a day has is bounded by the registers, not by its payments."""
+    session.execute(text("SET LOCAL jit = off"))
+    return [Total(**row) for row in session.execute(_TOTALS, {"business_on": business_on}).mappings()]
+
+
+def by_kind(totals: Iterable[Total]) -> list[Total]:
+    """Return the same per agency and kind, the budget lines added up."""
+    ordered = sorted(totals, key=_per_kind)
+    return [_add(list(group), budget_line="") for _, group in groupby(ordered, key=_per_kind)]
+
+
+def grand(totals: Iterable[Total]) -> list[Total]:
+    """Return the sum of everything, one per currency."""
+    ordered = sorted(totals, key=lambda total: total.currency)
+    return [
+        _add(list(group), agency="TOTAL", names="", kind="", budget_line="")
+        for _, group in groupby(ordered, key=lambda total: total.currency)
+    ]
+
+
+def _per_kind(total: Total) -> tuple[str, str, str]:
+    return total.agency, total.kind, total.currency
+
+
+def _add(
+    group: Sequence[Total], *, budget_line: str, agency: str | None = None, names: str | None = None, kind: str | None = None
+) -> Total:
+    first = group[0]
+    return Total(
+        agency=first.agency if agency is None else agency,
+        agency_name_vi=first.agency_name_vi if names is None else names,
+        agency_name_en=first.agency_name_en if names is None else names,
+        kind=first.kind if kind is None else kind,
+        budget_line=budget_line,
+        currency=first.currency,
+        count=sum(total.count for total in group),
+        collected=sum(total.collected for total in group),
+        reported=sum(total.reported for total in group),
+        difference=sum(total.difference for total in group),
+    )
+
+
+def as_csv(business_on: date, totals: Sequence[Total], language: str) -> str:
+    """Write the day as CSV, one row per agency and kind and a last one for all."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\r\n")
+    rows.writerow(COLUMNS)
+    for total in [*by_kind(totals), *grand(totals)]:
+        name = total.agency_name_en if language == "en" else total.agency_name_vi
+        rows.writerow((
+            business_on.isoformat(), total.agency, name, total.kind, total.count, total.collected, total.reported, total.difference,
+            total.currency,
+        ))  # fmt: skip
+    return out.getvalue()

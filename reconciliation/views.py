@@ -1,0 +1,77 @@
+"""The REST API of settlements, runs, discrepancies and totals."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask import Response, request
+
+from payhub.errors import FieldProblem, InvalidInput, Text
+from payhub.http import accepts, api_blueprint, language, raises, requires, returns, the_hub
+from reconciliation import jobs, presenting, totals
+from reconciliation.errors import REFUSALS, MappingUnusable
+from reconciliation.schemas import DiscrepancyPage, DiscrepancyQuery, ImportQuery, RunView, SettlementView, TotalsQuery, TotalsView
+from reconciliation.settlements import MAX_BYTES, import_settlement
+
+bp = api_blueprint("reconciliation", __name__)
+
+
+@bp.put("/settlements/<account>/<day>")
+@requires("settlements:write")
+@accepts(ImportQuery, place="query")
+@returns(SettlementView, 202)
+@raises(MappingUnusable, *REFUSALS)
+def put_settlement(account: str, day: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Hand in a gateway's settlement file for one of its days, as it came; the same file again changes nothing."""
+    hub, period_on = the_hub(), _day(day)
+    # A day's file is larger than any other body; its own limit is held by the reader.
+    request.max_content_length = MAX_BYTES + 1
+    imported = import_settlement(hub, account, period_on, data["file_name"] or f"{account}-{period_on}.csv", request.stream)  # type: ignore[arg-type]
+    jobs.send(hub, imported.run_id)
+    return presenting.describe_import(hub, imported, language())
+
+
+@bp.get("/runs/<run_id>")
+@requires("reports:read")
+@returns(RunView)
+def get_run(run_id: str) -> dict[str, Any]:
+    """Look at one run: its state, and every line of both sides by class."""
+    return presenting.describe_run(the_hub(), run_id)
+
+
+@bp.get("/discrepancies")
+@requires("reports:read")
+@accepts(DiscrepancyQuery, place="query")
+@returns(DiscrepancyPage)
+def list_discrepancies(data: dict[str, Any]) -> dict[str, Any]:
+    """List discrepancies, newest first."""
+    return presenting.page_of_discrepancies(the_hub(), **data)
+
+
+@bp.get("/reports/agency-totals")
+@requires("reports:read")
+@accepts(TotalsQuery, place="query")
+@returns(TotalsView)
+def agency_totals(data: dict[str, Any]) -> dict[str, Any] | Response:
+    """Return one business day per agency, kind of fee and budget line (JSON), or per agency and kind (CSV)."""
+    day = data["date"]
+    with the_hub().db.session() as session:
+        found = totals.agency_totals(session, day)
+    if _wants_csv(data.get("format")):
+        name = f"agency-totals-{day}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept, Accept-Language"}
+        return Response(totals.as_csv(day, found, language()), 200, headers, content_type="text/csv; charset=utf-8")
+    return presenting.describe_totals(day, found, language())
+
+
+def _wants_csv(asked: str | None) -> bool:
+    return asked == "csv" or (asked is None and request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        problem = Text("Phải là ngày dạng YYYY-MM-DD", "Must be a date such as 2026-11-21")
+        raise InvalidInput([FieldProblem("/day", "invalid", problem)]) from None

@@ -1,0 +1,158 @@
+"""Where webhooks may go: names that lead inside are refused, and a connection goes to the address that was judged."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from requests.exceptions import SSLError
+
+from payhub.errors import InvalidInput
+from payhub.hub import Hub
+from webhooks import addresses, endpoints
+from webhooks.addresses import AddressRefused, is_public
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "198.18.0.1",
+        "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fc00::1", "fec0::1", "ff02::1",
+        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_not_on_the_public_network_is_not_public(address):
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "203.162.4.1", "2001:ee0:4f00::1", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_a_public_address_is_public(address):
+    assert is_public(address)
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[int, list[bytes]]]:
+    """A server on this machine that would answer, if anything reached it."""
+    reached: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+
+        def answer() -> None:
+            try:
+                line, _ = server.accept()
+            except OSError:
+                return
+            with line:
+                reached.append(line.recv(65536))
+                line.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield server.getsockname()[1], reached
+        if not reached:
+            socket.create_connection(server.getsockname()).close()
+        thread.join()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0x7f000001", "2130706433", "127.1"])
+def test_nothing_reaches_this_machine_however_it_is_spelt(listener, host):
+    port, reached = listener
+    with addresses.session(addresses.public_only) as http, pytest.raises(AddressRefused):
+        http.post(f"http://{host}:{port}/hooks", data=b"{}", timeout=2)
+    assert reached == []
+
+
+def test_a_closed_network_may_be_allowed(listener):
+    port, reached = listener
+    with addresses.session(addresses.anywhere) as http:
+        assert http.post(f"http://localhost:{port}/hooks", data=b"{}", timeout=2).status_code == 204
+    assert reached
+
+
+def here(_host: str, _port: int) -> list[str]:
+    """Say of every name that it is on this machine: the names below exist nowhere else."""
+    return ["127.0.0.1"]
+
+
+def test_the_connection_goes_to_the_judged_address_and_speaks_to_the_name(listener):
+    port, reached = listener
+    with addresses.session(here) as http:
+        assert http.post(f"http://portal.invalid:{port}/hooks", data=b"{}", timeout=2).status_code == 204
+    assert f"Host: portal.invalid:{port}".encode() in reached[0]
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A server whose certificate is for portal.invalid, and the file with the authority that says so."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "portal.invalid")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("portal.invalid")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = tmp_path / "portal.pem"
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Accepting)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server.server_port, pem
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class _Accepting(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_certificate_is_verified_by_the_name_and_not_by_the_address(tls_server):
+    port, authority = tls_server
+    with addresses.session(here) as http:
+        http.verify = str(authority)
+        assert http.post(f"https://portal.invalid:{port}/hooks", data=b"{}", timeout=2).status_code == 204
+        with pytest.raises(SSLError, match=r"doesn't match|mismatch"):
+            http.post(f"https://other.invalid:{port}/hooks", data=b"{}", timeout=2)
+
+
+def test_no_proxy_of_the_environment_is_obeyed(listener, monkeypatch):
+    port, reached = listener
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+    with addresses.session(addresses.public_only) as http, pytest.raises(AddressRefused):
+        http.post("http://10.255.255.1/hooks", data=b"{}", timeout=1)
+    assert reached == []
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1/hooks", "https://[::1]/hooks", "https://10.0.0.8/hooks", "https://localhost/hooks"])
+def test_an_endpoint_written_as_a_private_address_is_refused_when_it_is_added(hub: Hub, url):
+    strict = replace(hub, settings=replace(hub.settings, webhooks=replace(hub.settings.webhooks, private_addresses=False)))
+    with pytest.raises(InvalidInput), hub.db.session() as session:
+        endpoints.add(strict, session, next(iter(hub.registers.portals)), url, ("payment.paid",))
+
+
+def test_where_money_is_real_an_endpoint_must_be_https(hub: Hub):
+    live = replace(hub, settings=replace(hub.settings, mode="live"))
+    with pytest.raises(InvalidInput), hub.db.session() as session:
+        endpoints.add(live, session, next(iter(hub.registers.portals)), "http://example.org/hooks", ("payment.paid",))
