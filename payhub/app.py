@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-import reconciliation
-import webhooks
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import reconciliation
+import webhooks
 from gateways.registry import GATEWAYS
 from payhub import http, log, openapi, settings
 from payhub.clock import Clock, SystemClock
@@ -53,7 +53,7 @@ def create_app(given: Settings | None = None, hub: Hub | None = None) -> Flask:
     log.configure(hub.settings.log)
     app = Flask("payhub", static_folder=None)
     app.extensions["payhub"] = hub
-    app.config["MAX_CONTENT_LENGTH"] = 512 * 1024 * 1024
+    app.config["MAX_CONTENT_LENGTH"] = hub.settings.api.max_body_bytes
     for blueprint in registry().blueprints:
         app.register_blueprint(blueprint)
     http.answer_errors(app)
@@ -75,4 +75,3 @@ def _finish(response: Response) -> Response:
     observe(request.method, route, response.status_code, took)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
-

@@ -84,7 +84,8 @@ class Keyring:
 
     def verify(self, purpose: str, message: bytes, mac: bytes) -> bool:
         """Tell, in constant time, whether any key of the ring made this (possibly truncated) mac."""
-        return any([hmac.compare_digest(self.mac(purpose, message, version)[: len(mac)], mac) for version in self.keys])
+        matches = [hmac.compare_digest(self.mac(purpose, message, version)[: len(mac)], mac) for version in self.keys]
+        return any(matches)
 
 
 def encrypt(key: bytes, plain: bytes, context: str) -> bytes:

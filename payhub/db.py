@@ -13,7 +13,20 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Connection, Date, DateTime, Engine, LargeBinary, MetaData, Text, Uuid, create_engine, literal_column
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Date,
+    DateTime,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Text,
+    Uuid,
+    create_engine,
+    literal_column,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 

@@ -31,4 +31,6 @@ def stamp(session: Session, mode: str, now: datetime) -> None:
     if found is None:
         session.add(Deployment(id=1, mode=mode, stamped_at=now))
     elif found != mode:
-        raise WrongMode(f"this database belongs to a {found} deployment and this process runs as {mode}: check DATABASE_URL and PAYHUB_MODE")
+        raise WrongMode(
+            f"this database belongs to a {found} deployment and this process runs as {mode}: check DATABASE_URL and PAYHUB_MODE"
+        )

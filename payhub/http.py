@@ -6,6 +6,7 @@ into the published document, so that the document cannot differ from the code.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from functools import wraps
 from http import HTTPStatus
@@ -65,7 +66,9 @@ def requires(scope: str) -> Callable[[View], View]:
         def guarded(**arguments: Any) -> Any:
             hub = the_hub()
             kind, _, key = request.headers.get("Authorization", "").partition(" ")
-            caller = authenticate(hub.registers, key.strip(), hub.settings.mode, hub.clock.now()) if kind.lower() == "bearer" else None
+            caller = (
+                authenticate(hub.registers, key.strip(), hub.settings.mode, hub.clock.now()) if kind.lower() == "bearer" else None
+            )
             if caller is None:
                 raise Unauthenticated
             if not caller.may(scope):
@@ -89,7 +92,7 @@ def accepts(schema: type[Schema], *, place: str = "json") -> Callable[[View], Vi
             try:
                 data = loader.load(raw)
             except ValidationError as error:
-                raise InvalidInput(list(_problems(error.normalized_messages()))) from None
+                raise InvalidInput(list(_problems(error.messages_dict))) from None
             return view(**arguments, data=data)
 
         return _describe(loaded, accepts=(schema, place))
@@ -155,7 +158,11 @@ def _json_body() -> Any:
 def _problems(messages: Any, pointer: str = "") -> list[FieldProblem]:
     """Flatten marshmallow's nested messages into one problem per field, pointed at by RFC 6901."""
     if isinstance(messages, Mapping):
-        return [problem for key, inner in messages.items() for problem in _problems(inner, pointer if key == "_schema" else f"{pointer}/{key}")]
+        return [
+            problem
+            for key, inner in messages.items()
+            for problem in _problems(inner, pointer if key == "_schema" else f"{pointer}/{key}")
+        ]
     found = []
     for message in messages if isinstance(messages, list) else [messages]:
         vi, _, en = str(message).partition(_BETWEEN)
@@ -169,7 +176,9 @@ _TRANSLATED = {
     "Unknown field.": _UNKNOWN,
     "Missing data for required field.": Text("Thiếu trường bắt buộc", "This field is required"),
     "Field may not be null.": Text("Không được để trống", "This field may not be null"),
-    "Not a valid integer.": Text("Phải là số nguyên, không dùng phần thập phân hay chuỗi", "Must be an integer: no fraction, no text"),
+    "Not a valid integer.": Text(
+        "Phải là số nguyên, không dùng phần thập phân hay chuỗi", "Must be an integer: no fraction, no text"
+    ),
     "Not a valid string.": Text("Phải là chuỗi ký tự", "Must be text"),
     "Not a valid boolean.": Text("Phải là true hoặc false", "Must be true or false"),
     "Not a valid list.": Text("Phải là danh sách", "Must be a list"),
@@ -219,7 +228,9 @@ def _http_error(error: HTTPException) -> Response:
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return Response(error.get_response().get_data(), error.code or 500, dict(error.get_headers()))
     phrase = HTTPStatus(error.code).phrase
-    fact = type("HttpError", (PayHubError,), {"code": phrase.lower().replace(" ", "_"), "status": error.code, "title": Text(phrase, phrase)})
+    fact = type(
+        "HttpError", (PayHubError,), {"code": phrase.lower().replace(" ", "_"), "status": error.code, "title": Text(phrase, phrase)}
+    )
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
     return problem(fact(headers=headers))
 
@@ -231,11 +242,11 @@ def _unavailable(error: Exception) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     # The traceback names lines of code; the values in it may be a person's and stay out of the log.
-    import traceback  # noqa: PLC0415 - only ever needed here
-
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
     _log.error("request.failed", kind=type(error).__name__, path=request.path.split("/")[1:2], frames=frames)
-    unexpected = PayHubError(Text("Lỗi của hệ thống; chưa chắc đã ghi nhận, hãy hỏi lại", "Our own fault; ask again before trusting the outcome"))
+    unexpected = PayHubError(
+        Text("Lỗi của hệ thống; chưa chắc đã ghi nhận, hãy hỏi lại", "Our own fault; ask again before trusting the outcome")
+    )
     response = problem(unexpected)
     response.status_code = 500
     return response

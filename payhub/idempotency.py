@@ -9,14 +9,27 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, ClassVar
 
 from flask import Response, g, request
-from sqlalchemy import CTE, BigInteger, DateTime, ForeignKey, Index, LargeBinary, SmallInteger, Text as SqlText, Uuid, bindparam, delete, func, select
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    select,
+)
+from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -51,21 +64,27 @@ class IdempotencyKeyInvalid(PayHubError):
     """A key of another form than 1-128 visible ASCII characters."""
 
     code, status = "idempotency_key_invalid", 400
-    title: ClassVar[Text] = Text("Idempotency-Key phải gồm 1-128 ký tự ASCII nhìn thấy được", "Idempotency-Key must be 1-128 visible ASCII characters")
+    title: ClassVar[Text] = Text(
+        "Idempotency-Key phải gồm 1-128 ký tự ASCII nhìn thấy được", "Idempotency-Key must be 1-128 visible ASCII characters"
+    )
 
 
 class IdempotencyKeyReused(PayHubError):
     """The key was used for another request."""
 
     code, status = "idempotency_key_reused", 422
-    title: ClassVar[Text] = Text("Idempotency-Key này đã dùng cho yêu cầu khác", "This Idempotency-Key was used for another request")
+    title: ClassVar[Text] = Text(
+        "Idempotency-Key này đã dùng cho yêu cầu khác", "This Idempotency-Key was used for another request"
+    )
 
 
 class RequestInFlight(PayHubError):
     """The first request with this key has not answered yet."""
 
     code, status = "request_in_flight", 409
-    title: ClassVar[Text] = Text("Yêu cầu trước với cùng Idempotency-Key đang được xử lý", "The first request with this Idempotency-Key is still running")
+    title: ClassVar[Text] = Text(
+        "Yêu cầu trước với cùng Idempotency-Key đang được xử lý", "The first request with this Idempotency-Key is still running"
+    )
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "1"})
@@ -128,7 +147,13 @@ def claim(*conditions: Any) -> tuple[CTE, CTE]:
         .where(lock.c.got, *conditions)
     )
     columns = ["portal_id", "key", "fingerprint", "status", "body", "created_at"]
-    claimed = insert(Idempotency).from_select(columns, source).on_conflict_do_nothing().returning(Idempotency.portal_id).cte("once_claimed")
+    claimed = (
+        insert(Idempotency)
+        .from_select(columns, source)
+        .on_conflict_do_nothing()
+        .returning(Idempotency.portal_id)
+        .cte("once_claimed")
+    )
     return lock, claimed
 
 
@@ -152,8 +177,11 @@ def idempotent(view: View) -> View:
 
 def sweep(session: Session, now: datetime, kept_s: int, limit: int = 10_000) -> int:
     """Forget answers older than `kept_s` seconds; return how many."""
-    old = select(Idempotency.portal_id, Idempotency.key).where(Idempotency.created_at < now - timedelta(seconds=kept_s)).limit(limit).cte("old")
+    old = (
+        select(Idempotency.portal_id, Idempotency.key)
+        .where(Idempotency.created_at < now - timedelta(seconds=kept_s))
+        .limit(limit)
+        .cte("old")
+    )
     result = session.execute(delete(Idempotency).where(Idempotency.portal_id == old.c.portal_id, Idempotency.key == old.c.key))
     return int(result.rowcount)  # type: ignore[attr-defined]
-
-

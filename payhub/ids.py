@@ -60,7 +60,10 @@ def _mod97(text: str) -> int:
 
 
 def new_code() -> str:
-    """Return an attempt's code: `PH`, 10 random characters, 2 check digits (ISO/IEC 7064, MOD 97-10)."""
+    """Return an attempt's code: `PH`, 10 random characters, 2 check digits (ISO/IEC 7064, MOD 97-10).
+
+    The check catches every letter read as another letter, every digit as another digit, and 96 of 97 other slips.
+    """
     body = "PH" + "".join(secrets.choice(CODE_ALPHABET) for _ in range(10))
     return f"{body}{98 - _mod97(body + '00'):02d}"
 

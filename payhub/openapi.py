@@ -7,7 +7,7 @@ from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, current_app
 from marshmallow import Schema, fields
 
 from payhub.errors import Forbidden, InvalidInput, Malformed, NotFound, PayHubError, Unauthenticated, Unavailable
@@ -38,8 +38,6 @@ class ProblemView(Schema):
 @bp.get("/openapi.json")
 def document() -> Response:
     """Publish the contract."""
-    from flask import current_app  # noqa: PLC0415 - the running application describes itself
-
     return json_response(describe(current_app, the_hub().settings.web.base_url))
 
 
@@ -72,7 +70,7 @@ def _operation(endpoint: str, view: Any, operation: dict[str, Any], arguments: l
     described: dict[str, Any] = {
         "operationId": endpoint.replace(".", "_"),
         "summary": (view.__doc__ or "").strip().split("\n")[0],
-        "tags": [endpoint.split(".")[0]],
+        "tags": [endpoint.split(".", 1)[0]],
         "parameters": [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in arguments],
         "responses": {str(status): _success(schema, operation), **_refusals(operation, arguments)},
     }
@@ -96,7 +94,9 @@ def _success(schema: Any, operation: dict[str, Any]) -> dict[str, Any]:
     if schema is not None:
         answer["content"] = {"application/json": {"schema": schema}}
     if operation.get("idempotent"):
-        answer["headers"] = {"Idempotency-Replayed": {"schema": {"type": "string"}, "description": "Present when this is the first answer again"}}
+        answer["headers"] = {
+            "Idempotency-Replayed": {"schema": {"type": "string"}, "description": "Present when this is the first answer again"}
+        }
     return answer
 
 

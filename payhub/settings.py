@@ -178,12 +178,15 @@ def _from_environment(environ: Mapping[str, str], given: dict[str, Any], problem
             section, key = bare.removeprefix("PAYHUB_").lower().split("__", 1)
         else:
             continue
-        if bare != variable:
-            try:
-                value = Path(value).read_text(encoding="utf-8").strip()  # noqa: PLW2901 - the file's text is the value
-            except OSError as error:
-                problems.append(f"{variable}: {error.strerror}")
-        given.setdefault(section, {})[key] = value
+        given.setdefault(section, {})[key] = value if bare == variable else _text_of(variable, value, problems)
+
+
+def _text_of(variable: str, name: str, problems: list[str]) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        problems.append(f"{variable}: {error.strerror}")
+        return ""
 
 
 def _section(name: str, kind: type, given: Any, problems: list[str]) -> Any:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import RowMapping, bindparam, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -105,7 +104,7 @@ def tell(session: Session, scope: Scope, actor: str, now: datetime) -> None:
     discrepancies.resolve(session, over, act="closed by run", actor=actor, now=now)
 
 
-def _finding(scope: Scope, row: Mapping[str, Any]) -> Finding:
+def _finding(scope: Scope, row: RowMapping) -> Finding:
     return Finding(
         row["kind"],
         row["key"],

@@ -32,8 +32,9 @@ class SettlementRefused(PayHubError):
     def __init__(self, vi: str, en: str, *, row: int | None = None, field: str | None = None, **facts: Any) -> None:
         place_vi = (f"Dòng {row}" if row else "") + (f", cột {field}" if field else "") + (": " if row else "")
         place_en = (f"Row {row}" if row else "") + (f", column {field}" if field else "") + (": " if row else "")
-        known = {name: value for name, value in {"row": row, "field": field}.items() if value is not None}
-        super().__init__(Text(place_vi + vi, place_en + en), **known, **facts)
+        known: dict[str, Any] = {"row": row, "field": field}
+        told = {name: value for name, value in (known | facts).items() if value is not None}
+        super().__init__(Text(place_vi + vi, place_en + en), **told)
 
 
 class FileEmpty(SettlementRefused):

@@ -57,9 +57,9 @@ class Mapping:
 
 def load(folder: Path, name: str) -> Mapping:
     """Read a mapping by name; raise `MappingUnusable` saying what is wrong with it."""
+    if not _NAME.fullmatch(name):
+        raise _unusable(name, "a name is made of a-z, 0-9, - and _")
     try:
-        if not _NAME.fullmatch(name):
-            raise ValueError("a mapping's name is made of a-z, 0-9, - and _")
         told = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
         return _mapping(name, told)
     except OSError as error:
@@ -78,14 +78,10 @@ def _mapping(name: str, told: dict[str, Any]) -> Mapping:
     header = tuple(told["header"])
     places = {heading: place for place, heading in enumerate(header)}
     columns = told["columns"]
-    unknown = [what for what in columns if what not in (*_REQUIRED, *_OPTIONAL)] + [
-        at for at in columns.values() if at not in places
-    ]
-    missing = [what for what in _REQUIRED if what not in columns]
-    if unknown or missing or len(places) != len(header) or not {"reference", "transaction"} & columns.keys():
-        raise ValueError(
-            f"columns must name {', '.join(_REQUIRED)} and reference or transaction, each by a heading of its own: {unknown + missing}"
-        )
+    unknown = {*columns, *_REQUIRED} - {*_REQUIRED, *_OPTIONAL} | ({*_REQUIRED} - {*columns}) | ({*columns.values()} - {*places})
+    if unknown or len(places) != len(header) or not {"reference", "transaction"} & columns.keys():
+        words = ", ".join(sorted(unknown)) or "reference or transaction, and no heading twice"
+        raise ValueError(f"columns must name {', '.join(_REQUIRED)} by the header's own words; look at {words}")
     wrong = [line_type for line_type in told["types"].values() if line_type not in LINE_TYPES]
     if wrong or not told["types"]:
         raise ValueError(f"types must lead to one of {', '.join(LINE_TYPES)}")

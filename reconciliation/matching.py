@@ -71,8 +71,8 @@ _COUNTS = text(
     """
     SELECT class, count(*) AS count, coalesce(sum(coalesce(our_amount, their_amount)), 0)::bigint AS amount,
            count(line_id) AS lines, count(attempt_id) AS attempts, coalesce(sum(our_amount), 0)::bigint AS confirmed,
-           coalesce(sum(CASE WHEN line_type = 'payment' THEN their_amount WHEN line_type IN ('refund', 'reversal') THEN -their_amount END),
-                    0)::bigint AS listed,
+           coalesce(sum(their_amount) FILTER (WHERE line_type = 'payment'), 0)::bigint
+             - coalesce(sum(their_amount) FILTER (WHERE line_type IN ('refund', 'reversal')), 0)::bigint AS listed,
            count(*) FILTER (WHERE dated_apart) AS dated_apart
     FROM verdict GROUP BY class ORDER BY class
     """

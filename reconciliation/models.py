@@ -18,7 +18,8 @@ class Settlement(Base):
     __tablename__ = "settlement"
     __table_args__ = (
         UniqueConstraint("gateway_account_id", "kind", "period_on", "digest"),
-        Index("uq_settlement_current", "gateway_account_id", "kind", "period_on", unique=True, postgresql_where="superseded_by_id IS NULL"),
+        Index("uq_settlement_current", "gateway_account_id", "kind", "period_on", unique=True,
+              postgresql_where="superseded_by_id IS NULL"),
     )  # fmt: skip
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -40,8 +41,8 @@ class Settlement(Base):
     body: Mapped[bytes | None] = mapped_column(deferred=True)
     """The file itself, sealed."""
     received_at: Mapped[datetime]
-    superseded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("settlement.id", deferrable=True, initially="DEFERRED"))
-    """Deferred, because the old file gives way before the new one can stand in its place."""
+    superseded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("settlement.id"))
+    """Itself while the file is being read: it counts only when it is whole."""
 
 
 class SettlementLine(Base):
@@ -87,7 +88,6 @@ class Run(Base):
     __tablename__ = "run"
     __table_args__ = (
         Index("ix_run_waiting", "asked_at", postgresql_where="state IN ('waiting', 'running')"),
-        Index("uq_run_waiting", "settlement_id", unique=True, postgresql_where="state = 'waiting'"),
         CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name="state"),
     )
 

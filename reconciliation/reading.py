@@ -102,7 +102,9 @@ def _check_header(found: Sequence[str], mapping: Mapping) -> None:
     expected = mapping.header
     for place, heading in enumerate(expected):
         if place >= len(found) or found[place].strip() != heading:
-            raise HeaderWrong(f"cột thứ {place + 1} phải là {heading}", f"column {place + 1} must be {heading}", row=1, field=heading)
+            raise HeaderWrong(
+                f"cột thứ {place + 1} phải là {heading}", f"column {place + 1} must be {heading}", row=1, field=heading
+            )
     if len(found) > len(expected):
         more = len(found) - len(expected)
         raise HeaderWrong(f"thừa {more} cột", f"{more} columns too many", row=1, field=expected[-1])

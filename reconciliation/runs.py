@@ -10,7 +10,6 @@ import uuid
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -33,14 +32,16 @@ class CountsDisagree(Exception):
 
 def ask_run(session: Session, settlement: Settlement, now: datetime) -> uuid.UUID:
     """Ask for a run over a settlement; where one is waiting already, return that one."""
-    row = {
-        "id": ids.new_id(), "gateway_account_id": settlement.gateway_account_id, "period_on": settlement.period_on,
-        "settlement_id": settlement.id, "state": "waiting", "asked_at": now, "counts": {},
-    }  # fmt: skip
-    made = insert(Run).values(row).on_conflict_do_nothing(index_elements=["settlement_id"], index_where=text("state = 'waiting'"))
-    asked = session.scalar(made.returning(Run.id))
-    waiting = select(Run.id).where(Run.settlement_id == settlement.id, Run.state == "waiting")
-    return asked or session.scalars(waiting).one()
+    waiting = session.scalar(select(Run.id).where(Run.settlement_id == settlement.id, Run.state == "waiting").limit(1))
+    if waiting is not None:
+        return waiting
+    run = Run(
+        id=ids.new_id(), gateway_account_id=settlement.gateway_account_id, settlement_id=settlement.id,
+        period_on=settlement.period_on, state="waiting", asked_at=now, started_at=None, finished_at=None, error=None, counts={},
+    )  # fmt: skip
+    session.add(run)
+    session.flush()
+    return run.id
 
 
 def execute(hub: Hub, run_id: uuid.UUID) -> list[uuid.UUID]:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from marshmallow import Schema, fields, validate
 
 from payhub.discrepancies.models import KINDS
-from payhub.errors import Text
+from payhub.http import bilingual
 
 STATES = ("open", "assigned", "proposed", "resolved")
 
 
-def _say(vi: str, en: str) -> Any:
-    return [Text(vi, en)]
-
-
 def _one_of(choices: tuple[str, ...]) -> fields.String:
     words = ", ".join(choices)
-    return fields.String(validate=validate.OneOf(choices, error=_say(f"Phải là một trong: {words}", f"Must be one of: {words}")))
+    return fields.String(
+        validate=validate.OneOf(choices, error=bilingual(f"Phải là một trong: {words}", f"Must be one of: {words}"))
+    )
 
 
 class ImportQuery(Schema):
     """What is said of a file beside its bytes."""
 
     file_name = fields.String(
-        load_default="", validate=validate.Length(0, 200, error=_say("Tối đa 200 ký tự", "At most 200 characters"))
+        load_default="", validate=validate.Length(0, 200, error=bilingual("Tối đa 200 ký tự", "At most 200 characters"))
     )
 
 
@@ -90,8 +86,8 @@ class RunView(Schema):
 class DiscrepancyQuery(Schema):
     """Which discrepancies."""
 
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200, error=_say("Từ 1 đến 200", "Must be 1 to 200")))
-    cursor = fields.String(validate=validate.Length(1, 80, error=_say("Tối đa 80 ký tự", "At most 80 characters")))
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200, error=bilingual("Từ 1 đến 200", "Must be 1 to 200")))
+    cursor = fields.String(validate=validate.Length(1, 80, error=bilingual("Tối đa 80 ký tự", "At most 80 characters")))
     state = _one_of(STATES)
     kind = _one_of(KINDS)
     date = fields.Date()

@@ -25,17 +25,15 @@ from payhub.hub import Hub
 from reconciliation import mappings, runs
 from reconciliation.errors import DayWrong, FileTooLarge
 from reconciliation.models import Run, Settlement, SettlementReject
-from reconciliation.reading import Line, Reject, Tally, lines
+from reconciliation.reading import Tally, lines
+from reconciliation.rows import Line, Reject
 
 MAX_BYTES = 256 * 1024 * 1024
 """One file is held in memory and sealed as one value; beyond this size it is split by day."""
 KIND = "daily"
 _log = log.get(__name__)
 _BATCH = 5_000
-_COPY = (
-    "COPY settlement_line (settlement_id, number, line_type, reference, transaction, amount, fee, currency, happened_at, happened_on, bank)"
-    " FROM STDIN (FORMAT csv)"
-)
+_COPY = f"COPY settlement_line (settlement_id, {', '.join(Line._fields)}) FROM STDIN (FORMAT csv)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +67,21 @@ def import_settlement(hub: Hub, account_code: str, period_on: date, file_name: s
         raise FileTooLarge(f"tệp lớn hơn {MAX_BYTES} byte", f"the file has more than {MAX_BYTES} bytes")
     digest, now = hashlib.sha256(body).digest(), hub.clock.now()
     with hub.db.session() as session:
-        session.execute(text("SET LOCAL statement_timeout = 0"))
+        session.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'"))
         session.execute(
             text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"settlement {account.id} {period_on}"}
         )
         known = session.scalar(_of_day(account, period_on).where(Settlement.digest == digest))
         if known is not None:
             return Imported(known, _last_run(session, known), already=True, rejects=_rejects(session, known))
-        settlement = _begin(session, account, period_on, file_name, digest, now)
-        tally = Tally()
+        settlement, tally = _begin(session, account, period_on, digest, now), Tally()
         _copy(session, settlement.id, lines(body, mapping, tally))
         _check_day(tally, period_on, mapping.heading("happened"))
-        _finish(hub, session, account, settlement, tally, body)
+        sealed = hub.keyring.seal(body, f"settlement {settlement.id}")
+        settlement.body_key, settlement.body, settlement.file_name = sealed.key, sealed.data, _plain_name(file_name)
+        _keep(session, settlement, tally)
+        _supersede(session, settlement)
+        _tell_difference(session, account, settlement)
         run_id = runs.ask_run(session, settlement, now)
     _log.info("settlement.taken", account=account.code, period=str(period_on), lines=tally.lines, rejects=len(tally.rejects))
     return Imported(settlement, run_id, already=False, rejects=tuple(tally.rejects[:100]))
@@ -91,7 +92,7 @@ def current(session: Session, account: GatewayAccount, period_on: date) -> Settl
     return session.scalar(_of_day(account, period_on).where(Settlement.superseded_by_id.is_(None)))
 
 
-def _of_day(account: GatewayAccount, period_on: date) -> Select[tuple[Settlement]]:
+def _of_day(account: GatewayAccount, period_on: date) -> Select[Settlement]:
     return select(Settlement).where(
         Settlement.gateway_account_id == account.id, Settlement.kind == KIND, Settlement.period_on == period_on
     )
@@ -108,18 +109,13 @@ def _rejects(session: Session, settlement: Settlement) -> tuple[Reject, ...]:
     return tuple(Reject(row.number, row.field, row.reason) for row in found)
 
 
-def _begin(session: Session, account: GatewayAccount, period_on: date, file_name: str, digest: bytes, now: datetime) -> Settlement:
+def _begin(session: Session, account: GatewayAccount, period_on: date, digest: bytes, now: datetime) -> Settlement:
+    settlement_id = ids.new_id()
     settlement = Settlement(
-        id=ids.new_id(), gateway_account_id=account.id, kind=KIND, period_on=period_on, digest=digest, file_name=_plain_name(file_name),
+        id=settlement_id, gateway_account_id=account.id, kind=KIND, period_on=period_on, digest=digest, file_name="",
         mapping=account.mapping, currency=account.currency, declared_count=None, declared_sum=None, line_count=0, line_sum=0,
-        reject_count=0, body_key=None, body=None, received_at=now, superseded_by_id=None,
+        reject_count=0, body_key=None, body=None, received_at=now, superseded_by_id=settlement_id,
     )  # fmt: skip
-    before = (
-        update(Settlement)
-        .where(Settlement.gateway_account_id == account.id, Settlement.kind == KIND, Settlement.period_on == period_on)
-        .where(Settlement.superseded_by_id.is_(None))
-    )
-    session.execute(before.values(superseded_by_id=settlement.id))
     session.add(settlement)
     session.flush()
     return settlement
@@ -153,9 +149,7 @@ def _check_day(tally: Tally, period_on: date, heading: str) -> None:
         )  # fmt: skip
 
 
-def _finish(hub: Hub, session: Session, account: GatewayAccount, settlement: Settlement, tally: Tally, body: bytes) -> None:
-    sealed = hub.keyring.seal(body, f"settlement {settlement.id}")
-    settlement.body_key, settlement.body = sealed.key, sealed.data
+def _keep(session: Session, settlement: Settlement, tally: Tally) -> None:
     settlement.declared_count, settlement.declared_sum = tally.declared_count, tally.declared_sum
     settlement.line_count, settlement.line_sum, settlement.reject_count = tally.lines, tally.sum, len(tally.rejects)
     if tally.rejects:
@@ -167,7 +161,15 @@ def _finish(hub: Hub, session: Session, account: GatewayAccount, settlement: Set
     session.flush()
     if tally.lines:
         session.execute(text("ANALYZE settlement_line"))
-    _tell_difference(session, account, settlement)
+
+
+def _supersede(session: Session, settlement: Settlement) -> None:
+    """Let the file count, and the one before it no longer; its rows stay."""
+    before = update(Settlement).where(Settlement.gateway_account_id == settlement.gateway_account_id, Settlement.kind == KIND)
+    before = before.where(Settlement.period_on == settlement.period_on, Settlement.superseded_by_id.is_(None))
+    session.execute(before.values(superseded_by_id=settlement.id))
+    settlement.superseded_by_id = None
+    session.flush()
 
 
 def _tell_difference(session: Session, account: GatewayAccount, settlement: Settlement) -> None:

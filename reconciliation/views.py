@@ -27,13 +27,13 @@ def put_settlement(account: str, day: str, data: dict[str, Any]) -> dict[str, An
     hub, period_on = the_hub(), _day(day)
     # A day's file is larger than any other body; its own limit is held by the reader.
     request.max_content_length = MAX_BYTES + 1
-    imported = import_settlement(hub, account, period_on, data["file_name"] or f"{account}-{period_on}.csv", request.stream)  # type: ignore[arg-type]
+    imported = import_settlement(hub, account, period_on, data["file_name"] or f"{account}-{period_on}.csv", request.stream)
     jobs.send(hub, imported.run_id)
     return presenting.describe_import(hub, imported, language())
 
 
 @bp.get("/runs/<run_id>")
-@requires("reports:read")
+@requires("runs:read")
 @returns(RunView)
 def get_run(run_id: str) -> dict[str, Any]:
     """Look at one run: its state, and every line of both sides by class."""
@@ -41,7 +41,7 @@ def get_run(run_id: str) -> dict[str, Any]:
 
 
 @bp.get("/discrepancies")
-@requires("reports:read")
+@requires("discrepancies:read")
 @accepts(DiscrepancyQuery, place="query")
 @returns(DiscrepancyPage)
 def list_discrepancies(data: dict[str, Any]) -> dict[str, Any]:

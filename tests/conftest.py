@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import itertools
 import os
 import uuid
@@ -9,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from flask import Flask
@@ -20,9 +23,11 @@ from gateways.registry import GATEWAYS
 from payhub import embedded, migrate
 from payhub import settings as settings_module
 from payhub.app import create_app, registry
-from payhub.demo.seed import Seeded, seed
+from payhub.demo.seed import DEVELOPMENT_SECRET, Seeded, seed
 from payhub.hub import Hub, build
+from payhub.ids import read_public_id
 from payhub.ledger.prove import prove
+from payhub.payments import attempts
 from payhub.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +54,7 @@ class FixedClock:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Addresses]:
     """A PostgreSQL and a Valkey of this run's own."""
-    with embedded.start(tmp_path_factory.mktemp("servers")) as running:
+    with embedded.start(tmp_path_factory.mktemp("servers"), settings={"fsync": "off"}) as running:
         yield running.addresses
 
 
@@ -58,7 +63,11 @@ def _url(servers: embedded.Addresses, database: str) -> str:
 
 
 def _settings(servers: embedded.Addresses, database: str) -> Settings:
-    environ = {"PAYHUB_CONFIG": str(ROOT / "config" / "test.toml"), "DATABASE_URL": _url(servers, database), "REDIS_URL": servers.redis_url}
+    environ = {
+        "PAYHUB_CONFIG": str(ROOT / "config" / "test.toml"),
+        "DATABASE_URL": _url(servers, database),
+        "REDIS_URL": servers.redis_url,
+    }
     return settings_module.load({**environ, "PAYHUB_PATHS__MAPPINGS": str(ROOT / "config" / "mappings")})
 
 
@@ -115,11 +124,13 @@ def hub(settings: Settings, clock: FixedClock, request: pytest.FixtureRequest) -
     made = build(settings, GATEWAYS, clock)
     made.redis.flushdb()
     yield made
-    if not request.node.get_closest_marker("breaks_laws"):
-        broken = [law for law in prove(made.db.engine, registry().laws) if not law.holds]
-        assert not broken, broken
-    made.db.close()
-    made.redis.close()
+    try:
+        if not request.node.get_closest_marker("breaks_laws"):
+            broken = [law for law in prove(made.db.engine, registry().laws) if not law.holds]
+            assert not broken, broken
+    finally:
+        made.db.close()
+        made.redis.close()
 
 
 @pytest.fixture
@@ -166,3 +177,82 @@ def ask(client: FlaskClient, keys: dict[str, str]) -> Ask:
         return client.post("/v1/payments", json=body, headers=sent)
 
     return post
+
+
+def signed(secret: str = DEVELOPMENT_SECRET, **fields: str) -> str:
+    query = urlencode(sorted((f"vnp_{name}", value) for name, value in fields.items() if value))
+    return f"{query}&vnp_SecureHash={hmac.new(secret.encode(), query.encode(), hashlib.sha512).hexdigest()}"
+
+
+@pytest.fixture
+def sign() -> Callable[..., str]:
+    return signed
+
+
+class Citizen:
+    """One payment asked for, and a citizen who tries to pay it."""
+
+    def __init__(self, hub: Hub, client: FlaskClient, payment: dict[str, Any]) -> None:
+        self.hub, self.client, self.payment = hub, client, payment
+        self.id = read_public_id("pay", payment["id"], "test")
+
+    def try_(self) -> str:
+        """Start an attempt; return the gateway's reference of it."""
+        redirect = attempts.start(self.hub, self.id, "vnpay-main", uuid.uuid4(), "203.0.113.5")
+        assert redirect is not None
+        return parse_qs(urlsplit(redirect.url).query)["vnp_TxnRef"][0]
+
+    def message(
+        self,
+        reference: str,
+        *,
+        amount: int | None = None,
+        code: str = "00",
+        status: str = "00",
+        number: str | None = None,
+        on: str = "20261120100500",
+        **more: str,
+    ) -> str:
+        return signed(
+            Amount=str((amount if amount is not None else self.payment["total"]) * 100), BankCode="NCB", OrderInfo="Thu phi", PayDate=on,
+            ResponseCode=code, TransactionStatus=status, TmnCode="PAYHUB01", TransactionNo=number or str(int(hashlib.sha256(reference.encode()).hexdigest()[:7], 16) + 10**7),
+            TxnRef=reference, **more,
+        )  # fmt: skip
+
+    def call_back(self, query: str) -> str:
+        """Send a callback; return the RspCode answered."""
+        answer = self.client.get(f"/callbacks/vnpay/vnpay-main?{query}")
+        assert answer.status_code == 200
+        return answer.json["RspCode"]
+
+    def says(self, reference: str, **changes: Any) -> str:
+        return self.call_back(self.message(reference, **changes))
+
+
+@pytest.fixture
+def citizen(hub: Hub, client: FlaskClient, ask: Callable[..., Any], order: dict[str, Any]) -> Citizen:
+    return Citizen(hub, client, ask(order).json)
+
+
+@pytest.fixture
+def citizen_of(hub: Hub, client: FlaskClient) -> Callable[[Any], Citizen]:
+    """A citizen for the payment of an answer."""
+    return lambda answer: Citizen(hub, client, answer.json)
+
+
+@pytest.fixture
+def paid(citizen: Citizen) -> Citizen:
+    """A citizen who has paid."""
+    assert citizen.says(citizen.try_()) == "00"
+    return citizen
+
+
+@pytest.fixture
+def rows(hub: Hub) -> Callable[[str], list[tuple[Any, ...]]]:
+    """Read rows with a connection of its own."""
+
+    def read(statement: str) -> list[tuple[Any, ...]]:
+        with hub.db.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement))]
+
+    return read

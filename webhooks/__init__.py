@@ -1,12 +1,14 @@
 """Messages in and out: callbacks from gateways, webhooks to portals."""
 
-from payhub.registry import Registry
+from payhub.registry import Periodic, Registry
+from webhooks import inbox, laws, views
 
 
 def init_app(registry: Registry) -> None:
     """Offer what this room has."""
-    from webhooks import views  # noqa: PLC0415 - the room is light until the front door opens it
-    from webhooks.laws import LAWS  # noqa: PLC0415
-
     registry.blueprints.append(views.bp)
-    registry.laws.extend(LAWS)
+    registry.laws.extend([*inbox.LAWS, *laws.LAWS])
+    registry.periodic += [
+        Periodic("webhooks.jobs.relay", lambda settings: settings.jobs.relay_s),
+        Periodic("webhooks.jobs.deliver_due", lambda settings: settings.jobs.deliveries_s),
+    ]

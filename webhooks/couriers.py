@@ -8,9 +8,10 @@ than `REST_S`. The rest is remembered in Valkey: where that is lost, the endpoin
 
 from __future__ import annotations
 
+import math
 import threading
 import uuid
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -31,10 +32,8 @@ from webhooks.deliveries import Outcome
 from webhooks.endpoints import Target
 from webhooks.messages import Message
 
-COURIERS = 32
-PER_ENDPOINT = 4
-LOAD = 16
-"""How many deliveries one courier takes in hand at once."""
+COURIERS = 64
+PER_ENDPOINT = deliveries.COUNTED // deliveries.LOAD
 SHIFT_S = 10.0
 PATIENCE = 5
 REST_S = 60.0
@@ -46,12 +45,21 @@ _REASONS = ((AddressRefused, "address_refused"), (SSLError, "tls"), (Timeout, "t
 _log = log.get(__name__)
 
 
+class _Line:
+    """What the couriers of one endpoint share."""
+
+    def __init__(self) -> None:
+        self.busy = 0
+        self.failed: list[datetime] = []
+        """When each of the failures in a row is tried again."""
+
+
 class Couriers:
     """The couriers of this process; the threads begin with the first delivery."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(COURIERS, thread_name_prefix="courier")
-        self._busy: Counter[uuid.UUID] = Counter()
+        self._lines: defaultdict[uuid.UUID, _Line] = defaultdict(_Line)
         self._lock = threading.Lock()
 
     def deliver_due(self, hub: Hub, patience_s: float | None = None) -> None:
@@ -66,30 +74,31 @@ class Couriers:
         if resting(hub, place.endpoint_id):
             return []
         with self._lock:
-            wanted = min(PER_ENDPOINT, -(-place.count // LOAD)) - self._busy[place.endpoint_id]
-            self._busy[place.endpoint_id] += max(0, wanted)
-        return [self._threads.submit(self._shift, hub, place.endpoint_id) for _ in range(wanted)]
+            line = self._lines[place.endpoint_id]
+            if not line.busy:
+                line.failed = []
+            wanted = min(PER_ENDPOINT, math.ceil(place.count / deliveries.LOAD)) - line.busy
+            line.busy += max(0, wanted)
+        return [self._threads.submit(self._work, hub, place.endpoint_id, line) for _ in range(wanted)]
 
-    def _shift(self, hub: Hub, endpoint_id: uuid.UUID) -> None:
+    def _work(self, hub: Hub, endpoint_id: uuid.UUID, line: _Line) -> None:
+        resolve = addresses.anywhere if hub.settings.webhooks.private_addresses else addresses.public_only
         try:
-            resolve = addresses.anywhere if hub.settings.webhooks.private_addresses else addresses.public_only
             with addresses.session(resolve) as http:
-                _Shift(hub, endpoint_id, http).work()
+                _Shift(hub, endpoint_id, line, http).work()
         except Exception as error:  # noqa: BLE001 - claims run out by themselves; the next shift begins again
             _log.error("courier.failed", endpoint=str(endpoint_id), kind=type(error).__name__)
         finally:
             with self._lock:
-                self._busy[endpoint_id] -= 1
+                line.busy -= 1
 
 
 class _Shift:
     """One courier at one endpoint."""
 
-    def __init__(self, hub: Hub, endpoint_id: uuid.UUID, http: requests.Session) -> None:
-        self._hub, self._endpoint_id, self._http = hub, endpoint_id, http
+    def __init__(self, hub: Hub, endpoint_id: uuid.UUID, line: _Line, http: requests.Session) -> None:
+        self._hub, self._endpoint_id, self._line, self._http = hub, endpoint_id, line, http
         self._ends = monotonic() + SHIFT_S
-        self._failed: list[datetime] = []
-        """When each of the failures in a row is tried again."""
         self._gone = False
 
     def work(self) -> None:
@@ -103,32 +112,39 @@ class _Shift:
             self._carry(target, load)
 
     def _over(self) -> bool:
-        return self._gone or len(self._failed) >= PATIENCE or monotonic() > self._ends
+        return self._gone or len(self._line.failed) >= PATIENCE or monotonic() > self._ends
 
     def _claim(self) -> list[Message]:
         now = self._hub.clock.now()
         until = now + timedelta(seconds=SHIFT_S + 4 * self._hub.settings.webhooks.timeout_s + 30)
         with self._hub.db.session() as session:
-            return deliveries.claim(session, self._endpoint_id, now, until=until, limit=LOAD)
+            return deliveries.claim(session, self._endpoint_id, now, until)
 
     def _carry(self, target: Target, load: Sequence[Message]) -> None:
-        hub, retry_s, outcomes = self._hub, self._hub.settings.webhooks.retry_s, list[Outcome]()
+        """Send a load, as far as it goes, and write down how it went."""
+        hub, outcomes = self._hub, list[Outcome]()
         for message in load:
             if self._over():
                 break
-            outcome = send(hub, self._http, target, message)
-            outcomes.append(outcome)
-            self._gone = outcome.status == GONE
-            now = hub.clock.now()
-            self._failed = [] if outcome.delivered else [*self._failed, outcome.next_try_at(now, retry_s) or now]
+            outcomes.append(send(hub, self._http, target, message))
+            self._heed(outcomes[-1])
         now = hub.clock.now()
         with hub.db.session() as session:
-            deliveries.store(session, target.id, outcomes, now, retry_s)
+            deliveries.store(session, target.id, outcomes, now, hub.settings.webhooks.retry_s)
             deliveries.release(session, load[len(outcomes) :], now)
             if self._gone:
                 endpoints.disable(session, target.id, now)
-        if len(self._failed) >= PATIENCE:
-            rest(hub, target.id, min(self._failed))
+
+    def _heed(self, outcome: Outcome) -> None:
+        """Learn from an outcome whether to go on."""
+        self._gone = outcome.status == GONE
+        if outcome.delivered:
+            self._line.failed = []
+            return
+        now = self._hub.clock.now()
+        self._line.failed.append(outcome.next_try_at(now, self._hub.settings.webhooks.retry_s) or now)
+        if len(self._line.failed) >= PATIENCE:
+            rest(self._hub, self._endpoint_id, min(self._line.failed))
 
 
 def send(hub: Hub, http: requests.Session, target: Target, message: Message) -> Outcome:

@@ -26,6 +26,7 @@ from payhub.discrepancies.service import open_ as open_discrepancy
 from payhub.hub import Hub
 from payhub.payments.outcomes import find, success, under_lock
 from payhub.payments.statements import parameters, succeed
+from payhub.registry import Law
 from webhooks.models import Callback
 
 _log = log.get(__name__)
@@ -75,8 +76,8 @@ def _apply(hub: Hub, message: Message, notice: Notice) -> Verdict:
         with hub.db.session() as session:
             return _under_lock(hub, session, message, notice)
     except SQLAlchemyError as error:
-        # One transaction number for two of our orders, two arrivals that met, or no database: nothing is written, it will come again.
-        _log.error("callback.not_recorded", gateway=message.account.code, kind=type(error).__name__)  # noqa: TRY400 - values stay out of logs
+        # One transaction number for two of our orders, two arrivals that met, or no database: nothing is written, it comes again.
+        _log.error("callback.not_recorded", gateway=message.account.code, kind=type(error).__name__)
         return Verdict.OUR_FAULT
 
 
@@ -95,7 +96,9 @@ def _under_lock(hub: Hub, session: Session, message: Message, notice: Notice) ->
     """Count a repeat, or keep the message and do what it says."""
     found = find(session, message.account, notice.reference)
     again = session.scalar(
-        select(Callback).where(Callback.gateway_account_id == message.account.id, Callback.digest == message.digest).with_for_update()
+        select(Callback)
+        .where(Callback.gateway_account_id == message.account.id, Callback.digest == message.digest)
+        .with_for_update()
     )
     if found is None:
         verdict = Verdict.UNKNOWN_REFERENCE
@@ -164,3 +167,26 @@ def _succeed_and_keep() -> Any:
 
 
 _SUCCEED = _succeed_and_keep()
+
+LAWS = [
+    Law(
+        "every verified callback is accounted for: it names its attempt, or nobody's order and a discrepancy does",
+        "SELECT count(*) FROM callback WHERE digest IS NOT NULL",
+        "SELECT c.id, c.verdict, c.outcome FROM callback c WHERE c.digest IS NOT NULL AND CASE "
+        "WHEN c.attempt_id IS NOT NULL THEN c.verdict = 'unknown_reference' "
+        "ELSE c.verdict <> 'unknown_reference' OR c.outcome = 'succeeded' AND NOT EXISTS "
+        "(SELECT FROM discrepancy d WHERE d.kind = 'missing_at_hub' AND d.gateway_account_id = c.gateway_account_id) END",
+    ),
+    Law(
+        "a callback that could not be verified changed nothing",
+        "SELECT count(*) FROM callback WHERE digest IS NULL",
+        "SELECT id, verdict FROM callback "
+        "WHERE digest IS NULL AND (attempt_id IS NOT NULL OR verdict NOT IN ('forged', 'malformed'))",
+    ),
+    Law(
+        "whatever a verified success told us of, its attempt shows the money",
+        "SELECT count(*) FROM callback WHERE outcome = 'succeeded' AND attempt_id IS NOT NULL",
+        "SELECT c.id, a.id, a.state FROM callback c JOIN attempt a ON a.id = c.attempt_id "
+        "WHERE c.outcome = 'succeeded' AND a.state NOT IN ('succeeded', 'conflicted', 'reversed')",
+    ),
+]

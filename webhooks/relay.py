@@ -6,6 +6,8 @@ a cursor has passed must survive a crash: these commits wait for the disk.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -40,7 +42,7 @@ _FAN_OUT = text(
 )
 
 
-def run(db: Database, now: object, *, batch: int = BATCH, rounds: int = ROUNDS) -> int:
+def run(db: Database, now: datetime, *, batch: int = BATCH, rounds: int = ROUNDS) -> int:
     """Relay until nothing is left; return how many deliveries were written. Where another relay is at work, do nothing."""
     written = 0
     for _ in range(rounds):
@@ -55,7 +57,7 @@ def run(db: Database, now: object, *, batch: int = BATCH, rounds: int = ROUNDS) 
     return written
 
 
-def _fan_out(session: Session, now: object, batch: int) -> tuple[bool, int]:
+def _fan_out(session: Session, now: datetime, batch: int) -> tuple[bool, int]:
     """Consider one batch of events for every endpoint; return whether any endpoint is still behind, and the deliveries written."""
     head = session.scalar(select(Event.position).where(Event.position.is_not(None)).order_by(Event.position.desc()).limit(1)) or 0
     places = session.scalars(

@@ -1,4 +1,4 @@
-"""Style and pictures: held in memory, each under an address that has the digest of its bytes in it, so that browsers keep it for ever."""
+"""Style and pictures: held in memory, each under an address with the digest of its bytes, so that browsers may keep it for ever."""
 
 from __future__ import annotations
 

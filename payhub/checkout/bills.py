@@ -69,8 +69,9 @@ class Bill:
     @property
     def continued(self) -> Any:
         """The undecided attempt, where the gateway's page for it still stands: going back there cannot pay twice."""
-        there = self.undecided is not None and self.undecided.state != AttemptState.UNKNOWN and self.now < self.undecided.order_expires_at
-        return self.undecided if self.payable and there else None
+        tried = self.undecided
+        stands = tried is not None and tried.state != AttemptState.UNKNOWN and self.now < tried.order_expires_at
+        return tried if stands and self.payable else None
 
     @property
     def applied(self) -> Any:
@@ -100,7 +101,7 @@ class Bill:
 def read(hub: Hub, payment_id: uuid.UUID) -> Bill:
     """Return a payment's bill; raise `NotFound` where there is no such payment."""
     with hub.db.autocommit() as connection:
-        # Attempts first: one that ends between the two queries is then seen as waiting or beside its payment's new state, never as none.
+        # Attempts first: one that ends between the queries is seen as waiting or beside its payment's new state, never as none.
         attempts = connection.execute(_ATTEMPTS, {"payment_id": payment_id}).all()
         rows = connection.execute(_LINES, {"payment_id": payment_id}).all()
     if not rows:
@@ -117,8 +118,8 @@ def _line(registers: Registers, row: Any) -> Line:
 _ASKED = bindparam("payment_id", type_=Uuid)
 _ATTEMPTS = (
     select(
-        Attempt.form_token, Attempt.gateway_account_id, Attempt.state, Attempt.applied, Attempt.ordered_at, Attempt.order_expires_at,
-        Attempt.paid_at,
+        Attempt.form_token, Attempt.gateway_account_id, Attempt.state, Attempt.applied, Attempt.ordered_at,
+        Attempt.order_expires_at, Attempt.paid_at,
     )
     .where(Attempt.payment_id == _ASKED)
     .order_by(Attempt.id.desc())
@@ -126,8 +127,8 @@ _ATTEMPTS = (
 )  # fmt: skip
 _LINES = (
     select(
-        Payment.id, Payment.portal_id, Payment.reference, Payment.dossier, Payment.state, Payment.currency, Payment.total, Payment.language,
-        Payment.return_url, Payment.expires_at, Payment.closing_at, Payment.paid_at,
+        Payment.id, Payment.portal_id, Payment.reference, Payment.dossier, Payment.state, Payment.currency, Payment.total,
+        Payment.language, Payment.return_url, Payment.expires_at, Payment.closing_at, Payment.paid_at,
         PaymentLine.fee_id, PaymentLine.kind, PaymentLine.agency_id, PaymentLine.quantity, PaymentLine.amount,
     )
     .join(PaymentLine, PaymentLine.payment_id == Payment.id)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import traceback
 from datetime import datetime, timedelta
+from typing import cast
 
 from babel.dates import format_datetime
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Flask, Response, make_response, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -33,13 +35,17 @@ _REFRESH: tuple[tuple[timedelta, int], ...] = (
 def page_blueprint(name: str, import_name: str) -> Blueprint:
     """Return a blueprint whose every answer, errors too, is a private page."""
     bp = Blueprint(name, import_name)
-    bp.record_once(lambda state: text.install(state.app))
+    bp.record_once(_install)
     bp.before_request(_choose_language)
     bp.after_request(_keep_private)
     bp.register_error_handler(Exception, _refuse)
     for filter_ in (money, instant, in_full):
         bp.add_app_template_filter(filter_)
     return bp
+
+
+def _install(state: BlueprintSetupState) -> None:
+    text.install(cast(Flask, state.app))
 
 
 def money(amount: int, currency: str = "VND") -> str:
@@ -85,7 +91,10 @@ def _keep_private(response: Response) -> Response:
 def _refuse(error: Exception) -> Response:
     """Answer an error with a page."""
     fact = _fact(error)
-    response = make_response(render_template("checkout/refused.html", title=fact.title.in_language(text.spoken()), fact=fact), fact.status)
+    token = None if isinstance(fact, NoSuchPage) else (request.view_args or {}).get("token")
+    page = url_for("checkout.pay", token=token, lang=request.args.get("lang")) if token else None
+    shown = render_template("checkout/refused.html", fact=fact, title=fact.title.in_language(text.spoken()), page=page)
+    response = make_response(shown, fact.status)
     response.headers.extend(fact.headers)
     return response
 
@@ -96,7 +105,7 @@ class _OurFault(PayHubError):
 
 
 class _NotPossible(PayHubError):
-    code, status = "not_possible", 400
+    code = "not_possible"
 
 
 def _fact(error: Exception) -> PayHubError:
@@ -108,8 +117,7 @@ def _fact(error: Exception) -> PayHubError:
         case HTTPException(code=404):
             return NoSuchPage()
         case HTTPException(code=int(code)) if 400 <= code < 500:
-            fact = _NotPossible()
-            fact.status = code  # type: ignore[misc] - this one's own
+            fact: PayHubError = type("HttpError", (_NotPossible,), {"status": code})()
             return fact
         case OperationalError() | PoolTimeout():
             _log.error("store.unavailable", kind=type(error).__name__)

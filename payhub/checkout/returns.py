@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 from redis.exceptions import RedisError
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from werkzeug.wrappers import Response as Answer
 
 from gateways.base import Incoming
@@ -15,10 +15,10 @@ from gateways.errors import GatewayError
 from payhub import jobs, log
 from payhub.accounts.models import GatewayAccount
 from payhub.checkout.errors import NoSuchPage
-from payhub.checkout.links import token
 from payhub.checkout.pages import page_blueprint
-from payhub.hub import Hub
 from payhub.http import the_hub
+from payhub.hub import Hub
+from payhub.payments.links import token
 from payhub.payments.models import Attempt
 from payhub.payments.states import UNDECIDED
 
@@ -55,7 +55,7 @@ def _not_known() -> Response:
     return make_response(render_template("checkout/returned.html"), 400)
 
 
-def _attempt(hub: Hub, account: GatewayAccount, incoming: Incoming) -> Row[Any] | None:
+def _attempt(hub: Hub, account: GatewayAccount, incoming: Incoming) -> Any:
     """Return the attempt that a verified message speaks of, or None."""
     try:
         notice = hub.gateways[account.gateway].read_return(hub.registers.protocol_accounts[account.id], incoming)

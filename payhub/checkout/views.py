@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
@@ -14,13 +14,13 @@ from payhub import ids, text
 from payhub.checkout import bills
 from payhub.checkout.bills import Bill, Page
 from payhub.checkout.errors import ForeignForm, FormNotReadable, NoSuchPage
-from payhub.checkout.links import payment_of
 from payhub.checkout.pages import base_origins, page_blueprint, refresh_s
 from payhub.checkout.ways import ways
 from payhub.exchange import ExchangeError
-from payhub.hub import Hub
 from payhub.http import the_hub
+from payhub.hub import Hub
 from payhub.payments import attempts
+from payhub.payments.links import payment_of
 
 bp = page_blueprint("checkout", __name__)
 _LARGEST_FORM = 4096
@@ -109,8 +109,9 @@ def _page(token: str) -> Answer:
 
 def _back(hub: Hub, bill: Bill) -> str | None:
     """Return the portal's own address with what became of the payment added; everything in it stays as the portal wrote it."""
-    if bill.payment.return_url is None:
+    address: str | None = bill.payment.return_url
+    if address is None:
         return None
-    url = urlsplit(bill.payment.return_url)
+    url = urlsplit(address)
     told = urlencode({"payment": ids.public_id("pay", bill.payment.id, hub.settings.mode), "state": bill.state})
-    return url._replace(query=f"{url.query}&{told}" if url.query else told).geturl()
+    return urlunsplit(url._replace(query=f"{url.query}&{told}" if url.query else told))

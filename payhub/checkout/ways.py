@@ -19,7 +19,7 @@ class Way:
 
 
 def ways(hub: Hub, total: int, currency: str) -> Sequence[Way]:
-    """Return the ways to pay a total, those that can take it first; one that is closed or speaks another currency is no way at all."""
+    """Return the ways to pay a total, those that take it first; what is closed or of another currency is no way at all."""
     registers = hub.registers
     taking = offered(hub, registers, total, currency)
     accounts = registers.gateway_accounts.values()

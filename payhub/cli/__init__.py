@@ -65,5 +65,3 @@ def main() -> None:
     except (SettingsError, WrongMode, EmbeddedError, PayHubError) as error:
         _errors.print(f"payhub: {error}", style="red", markup=False, highlight=False)
         sys.exit(2)
-
-

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from granian.constants import Interfaces
+from granian.server import Server
 
-from payhub import deployment, migrate as migrations
+from payhub import deployment
+from payhub import migrate as migrations
 from payhub.app import registry
 from payhub.demo.run import run_demo
 from payhub.demo.serve import serve
@@ -21,7 +24,9 @@ def _prepared(hub: Hub) -> Hub:
     """Refuse to start on a database of the other mode or another version."""
     current, wanted = migrations.current(hub.db.engine), migrations.heads()
     if current != wanted:
-        raise click.ClickException(f"the database is at revision {current or 'none'} and this program needs {wanted}: run `payhub migrate`")
+        raise click.ClickException(
+            f"the database is at {current or 'no'} revision and this program needs {wanted}: run `payhub migrate`"
+        )
     with hub.db.session() as session:
         deployment.stamp(session, hub.settings.mode, hub.clock.now())
     return hub
@@ -40,9 +45,6 @@ def migrate(hub: Callable[[], Hub], revision: str) -> None:
 @click.pass_obj
 def web(hub: Callable[[], Hub]) -> None:
     """Serve portals, citizens and gateways over HTTP."""
-    from granian.constants import Interfaces  # noqa: PLC0415 - only the web process needs the server
-    from granian.server import Server  # noqa: PLC0415
-
     ready = _prepared(hub())
     settings = ready.settings.web
     ready.db.close()

@@ -23,6 +23,11 @@ class Form:
     url: str
     fields: dict[str, str]
 
+    @property
+    def token(self) -> str:
+        """The form's one-use token: with the same one it is the same try."""
+        return self.fields.get("form_token", "")
+
 
 class Citizen:
     """One browser, with cookies of its own."""
@@ -39,7 +44,17 @@ class Citizen:
 
     def open(self, checkout_url: str) -> Form:
         """Open the page of a payment; return the form with which it is paid."""
-        return _form(self._get(checkout_url))
+        form = self.find(checkout_url)
+        if form is None:
+            raise DemoFailed(f"the page of a payment offers nothing to press: {checkout_url}")
+        return form
+
+    def find(self, checkout_url: str) -> Form | None:
+        """Open the page; return its form, or None where there is nothing to press now."""
+        page = self._get(checkout_url)
+        reader = _FormReader()
+        reader.feed(page.text)
+        return None if reader.action is None else Form(urljoin(page.url, reader.action), reader.fields)
 
     def start(self, form: Form) -> str:
         """Press Pay; return the address at the bank to which the hub sends us."""
@@ -48,14 +63,14 @@ class Citizen:
             raise DemoFailed(f"pressing Pay answered {answer.status_code}: {answer.text[:300]}")
         return urljoin(form.url, answer.headers["Location"])
 
-    def decide(self, pay_url: str, decision: str, scenario: str) -> None:
-        """Decide at the bank as the gateway's scenario has it, and come back to the hub's page."""
+    def decide(self, pay_url: str, decision: str, scenario: str, *, comes_back: bool) -> None:
+        """Decide at the bank, which then does as the scenario has it; come back to the hub's page, or close the browser there."""
         self._get(pay_url)
         told = {"decision": decision, "scenario": scenario}
         back = self._http.post(pay_url, told, allow_redirects=False, timeout=_PATIENCE_S)
-        if back.is_redirect:
+        if back.is_redirect and comes_back:
             self._get(urljoin(pay_url, back.headers["Location"]))
-        elif back.status_code != HTTPStatus.OK:
+        elif not back.is_redirect and back.status_code != HTTPStatus.OK:
             raise DemoFailed(f"the gateway's page answered {back.status_code}: {back.text[:300]}")
 
     def _get(self, url: str) -> requests.Response:
@@ -66,16 +81,11 @@ class Citizen:
 
 
 def reference_of(pay_url: str) -> str:
-    """Return the reference of the order a pay URL is for."""
-    return parse_qs(urlsplit(pay_url).query)["vnp_TxnRef"][0]
-
-
-def _form(page: requests.Response) -> Form:
-    reader = _FormReader()
-    reader.feed(page.text)
-    if reader.action is None:
-        raise DemoFailed(f"the page {urlsplit(page.url).path} offers nothing to press")
-    return Form(urljoin(page.url, reader.action), reader.fields)
+    """Return the reference of the order a pay URL is for; raise `DemoFailed` where it leads elsewhere."""
+    found = parse_qs(urlsplit(pay_url).query).get("vnp_TxnRef")
+    if not found:
+        raise DemoFailed(f"pressing Pay led to {urlsplit(pay_url).path} and not to the bank")
+    return found[0]
 
 
 class _FormReader(HTMLParser):

@@ -19,8 +19,9 @@ from payhub.demo.errors import DemoFailed
 from payhub.demo.surroundings import HOST
 
 _TRIES = 5
-_BUSY = {HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-STUMBLES = 20
+_BUSY = {HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE}
+_PASSING = {"request_in_flight", "unavailable"}
+STUMBLES = 7
 """Of so many messages a portal takes one only when it comes again, as portals do that are being restarted."""
 
 
@@ -85,7 +86,7 @@ class Portal:
         headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": key}
         for _ in range(_TRIES):
             answer = self._http.post(f"{self._api}/v1/payments", json=body, headers=headers, timeout=30)
-            if answer.status_code not in _BUSY or answer.json().get("code") not in {"request_in_flight", "unavailable", "too_many_requests"}:
+            if answer.status_code not in _BUSY or answer.json().get("code") not in _PASSING:
                 break
         if answer.status_code != HTTPStatus.CREATED:
             raise DemoFailed(f"POST /v1/payments answered {answer.status_code}: {answer.text[:300]}")

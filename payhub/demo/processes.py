@@ -7,9 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -55,7 +57,7 @@ class Processes:
         for name, process in self._running.items():
             if process.poll() is not None:
                 last = " / ".join(self.log(name).read_text(errors="replace").splitlines()[-5:])
-                raise DemoFailed(f"the process {name} ended with {process.returncode}. Its log ({self.log(name)}) ends with: {last}")
+                raise DemoFailed(f"the process {name} ended with {process.returncode}; {self.log(name)} ends with: {last}")
 
     def wait_until(self, condition: Callable[[], bool], waiting_for: Callable[[], str], patience_s: float) -> None:
         """Wait until the condition holds; raise `DemoFailed` when a child ends or patience does."""
@@ -88,19 +90,22 @@ class Processes:
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(url, timeout=5).status_code == requests.codes.ok
+        return requests.get(url, timeout=5).status_code == HTTPStatus.OK
     except requests.RequestException:
         return False
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end us as Ctrl-C does, so that nothing we started is left behind."""
+    """Let SIGTERM and SIGHUP end us as Ctrl-C does, and only once: what we started is then stopped in peace."""
+    ending = threading.Event()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        if not ending.is_set():
+            ending.set()
+            raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:

@@ -55,26 +55,29 @@ class Story:
     share: float
     tries: tuple[tuple[str, str], ...] = (("pay", "paid"),)
     tabs: int = 1
-    """How many pages of the payment are open before anything is decided."""
+    """On how many pages of the payment Pay is pressed before anything is decided."""
     clicks: int = 1
     """How often Pay is pressed on each."""
     repeats: int = 1
     """How often the portal sends its request."""
+    comes_back: bool = True
+    """Whether the citizen's browser comes back from the bank, which has the hub ask the gateway at once."""
     expires_s: int | None = None
     basket: tuple[str, Basket] | None = None
 
 
 # Those that wait for the gateway's expiry come first: the day is then as long as they take.
 STORIES = (
-    Story("paid late", 2, (("pay", "late"),), expires_s=8, basket=_APPLIED),
+    Story("paid late", 2, (("pay", "late"),), comes_back=False, expires_s=8, basket=_APPLIED),
     Story("paid late, held", 1, (("pay", "late"),), expires_s=8, basket=_HELD),
     Story("abandoned", 4, (("pay", "abandoned"),), expires_s=8),
-    Story("wrong amount", 1, (("pay", "wrong_amount"),)),
+    Story("wrong amount", 1, (("pay", "wrong_amount"),), comes_back=False),
     Story("reversed", 2, (("pay", "reversed"),)),
-    Story("found by query", 5, (("pay", "lost"),)),
-    Story("called back late", 3, (("pay", "slow"),)),
+    Story("found by query", 4, (("pay", "lost"),), comes_back=False),
+    Story("found on return", 2, (("pay", "lost"),)),
+    Story("called back late", 3, (("pay", "slow"),), comes_back=False),
     Story("called back twice", 5, (("pay", "twice"),)),
-    Story("called back out of order", 3, (("pay", "out_of_order"),)),
+    Story("called back out of order", 3, (("pay", "out_of_order"),), comes_back=False),
     Story("called back stale", 2, (("pay", "stale"),)),
     Story("called back early", 4, (("pay", "early"),)),
     Story("forged callback", 3, (("pay", "forged"),)),
@@ -85,7 +88,8 @@ STORIES = (
     Story("cancelled, then paid", 2, (("cancel", "paid"), ("pay", "paid"))),
     Story("double click", 2, clicks=2),
     Story("asked twice", 2, repeats=2),
-    Story("paid", 49),
+    Story("browser closed", 8, comes_back=False),
+    Story("paid", 40),
 )
 
 
@@ -104,10 +108,11 @@ def cases(count: int, seed: int, folder: Path, on: date) -> list[Case]:
     chance = random.Random(seed)
     fees = _fees(folder, on)
     portals = [(portal, basket) for portal, baskets in BASKETS.items() for basket in baskets]
+    turns = iter(portals)
     made = []
     for number, story in enumerate(_stories(count), start=1):
         # Every basket has its turn before one is drawn.
-        portal, basket = story.basket or (portals[number] if number < len(portals) else chance.choice(portals))
+        portal, basket = story.basket or next(turns, None) or chance.choice(portals)
         lines = [_line(fees[fee], agency, chance) for fee, agency in basket]
         agency = basket[0][1]
         request = {
@@ -126,7 +131,8 @@ def _stories(count: int) -> list[Story]:
     whole = sum(story.share for story in STORIES)
     counts = [max(1, int(count * story.share / whole)) for story in STORIES]
     counts[-1] = max(0, count - sum(counts[:-1]))
-    waiting, others = [], []
+    waiting: list[list[Story]] = []
+    others: list[list[Story]] = []
     for story, many in zip(STORIES, counts, strict=True):
         (waiting if story.expires_s else others).append([story] * many)
     turns = sorted(((place + 0.5) / len(group), story.name, story) for group in others for place, story in enumerate(group))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 from collections.abc import Iterator
@@ -65,6 +66,11 @@ class Surroundings:
     simulator_port: int
 
     @property
+    def sample(self) -> Path:
+        """The folder of the sample registers."""
+        return self.root / "config" / "sample"
+
+    @property
     def base_url(self) -> str:
         """How everybody reaches the hub."""
         return f"http://{HOST}:{self.web_port}"
@@ -102,6 +108,12 @@ class Surroundings:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
         return {**inherited, **self.told}
 
+    def write_environment(self) -> Path:
+        """Write the settings into a file that a shell can read; return it."""
+        path = self.folder / "environment"
+        path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.told.items()), encoding="utf-8")
+        return path
+
     @contextmanager
     def hub(self) -> Iterator[Hub]:
         """Lend a hub of this very process, on a database that is migrated and stamped."""
@@ -138,9 +150,13 @@ def empty_stores(addresses: embedded.Addresses, database: str, number: int) -> t
 @contextmanager
 def alone(home: Path, name: str) -> Iterator[Path]:
     """Lend the folder `name` to one process at a time."""
+    if not home.exists():
+        # As the stores make it: PostgreSQL's account may have to walk through.
+        home.mkdir(parents=True)
+        home.chmod(0o711)
     folder = home / name
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = try_lock(home / "run" / f"{name}.lock")
+    folder.mkdir(exist_ok=True)
+    lock = try_lock(home / f"{name}.lock")
     if lock is None:
         raise DemoFailed(f"another process works in {folder}: stop it first")
     try:

@@ -10,7 +10,9 @@ from payhub.money import format_amount
 def check_amount(fee: Fee, amount: int, quantity: int | None, pointer: str) -> FieldProblem | None:
     """Return what is wrong with the amount asked for a fee (minor units), or None."""
     if fee.rule != "per_unit" and quantity is not None:
-        return FieldProblem(f"{pointer}/quantity", "quantity_not_used", Text("Khoản này không tính theo số lượng", "This fee has no quantity"))
+        return FieldProblem(
+            f"{pointer}/quantity", "quantity_not_used", Text("Khoản này không tính theo số lượng", "This fee has no quantity")
+        )
     if fee.rule == "per_unit" and quantity is None:
         return FieldProblem(f"{pointer}/quantity", "quantity_missing", Text("Thiếu số lượng", "The quantity is missing"))
     if fee.rule == "range":
@@ -24,5 +26,7 @@ def check_amount(fee: Fee, amount: int, quantity: int | None, pointer: str) -> F
 
 def _wrong(pointer: str, expected: str) -> FieldProblem:
     return FieldProblem(
-        f"{pointer}/amount", "amount_not_in_schedule", Text(f"Biểu phí quy định {expected} VND", f"The fee schedule says {expected} VND")
+        f"{pointer}/amount",
+        "amount_not_in_schedule",
+        Text(f"Biểu phí quy định {expected} VND", f"The fee schedule says {expected} VND"),
     )

@@ -1,7 +1,7 @@
 """The facts that move money, each one function: which accounts it debits and credits.
 
-A fact is written as two pieces of SQL, its journal and its postings, so that it can stand inside a larger single statement or run on
-its own. `source` is a selectable of one row per journal with the columns journal_id, payment_id, attempt_id, gateway_account_id,
+A fact is written as two pieces of SQL, its journal and its postings, so that it can stand inside a larger single statement or run
+on its own. `source` is a selectable of one row per journal with the columns journal_id, payment_id, attempt_id, gateway_account_id,
 cohort_on, business_on, recorded_at, amount and currency.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CTE, Date, DateTime, BigInteger, String, Uuid, bindparam, cast, func, insert, null, select, union_all
+from sqlalchemy import CTE, BigInteger, Date, DateTime, String, Uuid, bindparam, cast, func, insert, null, select, union_all
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import FromClause
@@ -21,7 +21,10 @@ from payhub.db import word
 from payhub.ledger.models import Journal, Posting
 from payhub.payments.models import PaymentLine
 
-_SIDES = ["journal_id", "account", "gateway_account_id", "agency_id", "kind", "budget_line", "share", "payment_line_id", "business_on", "amount", "currency"]  # fmt: skip
+_SIDES = [
+    "journal_id", "account", "gateway_account_id", "agency_id", "kind", "budget_line", "share", "payment_line_id", "business_on",
+    "amount", "currency",
+]  # fmt: skip
 
 
 def applied(source: FromClause, name: str = "applied") -> tuple[CTE, CTE]:
@@ -47,7 +50,9 @@ def unapplied_reversed(source: FromClause, name: str = "unapplied_reversed") -> 
 def _journal(source: FromClause, fact: str, name: str) -> CTE:
     s = source.c
     columns = ["id", "fact", "gateway_account_id", "payment_id", "attempt_id", "cohort_on", "business_on", "recorded_at"]
-    row = select(s.journal_id, word(fact), s.gateway_account_id, s.payment_id, s.attempt_id, s.cohort_on, s.business_on, s.recorded_at)
+    row = select(
+        s.journal_id, word(fact), s.gateway_account_id, s.payment_id, s.attempt_id, s.cohort_on, s.business_on, s.recorded_at
+    )
     return insert(Journal).from_select(columns, row).cte(f"{name}_journal")
 
 
@@ -68,7 +73,7 @@ def _per_line(source: FromClause, sign: int, name: str) -> CTE:
 
 
 def _each(*words: str) -> Any:
-    return func.unnest(array([word(each) for each in words], type_=String))
+    return func.unnest(array[Any]([word(each) for each in words], type_=String()))
 
 
 def _whole(source: FromClause, debit: str, credit: str, name: str) -> CTE:
@@ -76,7 +81,9 @@ def _whole(source: FromClause, debit: str, credit: str, name: str) -> CTE:
     nobody = [cast(null(), Uuid), cast(null(), String), cast(null(), String), word("all"), cast(null(), Uuid)]
 
     def side(account: str, amount: Any) -> Any:
-        return select(s.journal_id, word(account), s.gateway_account_id, *nobody, s.business_on, amount, s.currency).select_from(source)
+        return select(s.journal_id, word(account), s.gateway_account_id, *nobody, s.business_on, amount, s.currency).select_from(
+            source
+        )
 
     return insert(Posting).from_select(_SIDES, union_all(side(debit, s.amount), side(credit, -s.amount))).cte(f"{name}_postings")
 

@@ -2,9 +2,6 @@
 
 from payhub.registry import Law
 
-# Money a gateway has confirmed for an attempt, whatever became of it since.
-_MONEY = "(a.state IN ('succeeded', 'conflicted', 'reversed'))"
-
 LAWS = [
     Law(
         "every journal balances",
@@ -36,8 +33,10 @@ LAWS = [
         "SELECT count(*) FROM payment_line",
         "SELECT l.id, p.state, l.amount FROM payment_line l JOIN payment p ON p.id = l.payment_id "
         "LEFT JOIN posting o ON o.payment_line_id = l.id AND o.account = 'owed' GROUP BY l.id, p.state "
-        "HAVING coalesce(-sum(o.amount) FILTER (WHERE o.share = 'retained'), 0) <> CASE p.state WHEN 'paid' THEN l.retained ELSE 0 END "
-        "OR coalesce(-sum(o.amount) FILTER (WHERE o.share = 'budget'), 0) <> CASE p.state WHEN 'paid' THEN l.amount - l.retained ELSE 0 END",
+        "HAVING coalesce(-sum(o.amount) FILTER (WHERE o.share = 'retained'), 0) <> "
+        "CASE p.state WHEN 'paid' THEN l.retained ELSE 0 END "
+        "OR coalesce(-sum(o.amount) FILTER (WHERE o.share = 'budget'), 0) <> "
+        "CASE p.state WHEN 'paid' THEN l.amount - l.retained ELSE 0 END",
     ),
     Law(
         "every confirmed amount is receivable once, and no more when reversed",
@@ -48,9 +47,9 @@ LAWS = [
     ),
     Law(
         "every confirmed amount is applied or held, never both and never neither",
-        f"SELECT count(*) FROM attempt a WHERE {_MONEY}",
-        f"SELECT a.id, a.applied, u.id FROM attempt a LEFT JOIN unapplied_receipt u ON u.attempt_id = a.id "
-        f"WHERE {_MONEY} = (a.applied = (u.id IS NOT NULL)) OR (NOT {_MONEY} AND (a.applied OR u.id IS NOT NULL))",
+        "SELECT count(*) FROM attempt a WHERE state IN ('succeeded', 'conflicted', 'reversed')",
+        "SELECT a.id, a.applied, u.id FROM attempt a LEFT JOIN unapplied_receipt u ON u.attempt_id = a.id "
+        "WHERE a.applied::int + (u.id IS NOT NULL)::int <> (a.state IN ('succeeded', 'conflicted', 'reversed'))::int",
     ),
     Law(
         "what remains of unapplied receipts is what the ledger holds unapplied",

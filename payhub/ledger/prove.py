@@ -31,5 +31,5 @@ def prove(engine: Engine, laws: Sequence[Law], shown: int = 20) -> Iterator[Prov
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         for law in laws:
             checked = connection.scalar(text(law.checked)) or 0
-            broken = connection.execute(text(f"SELECT * FROM ({law.broken}) broken LIMIT {int(shown)}")).all()  # noqa: S608 - our own text
+            broken = connection.execute(text(law.broken)).fetchmany(shown)
             yield Proven(law.name, checked, [tuple(row) for row in broken])

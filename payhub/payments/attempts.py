@@ -16,8 +16,8 @@ from payhub.exchange import send
 from payhub.hub import Hub
 from payhub.payments.errors import GatewayNotOffered
 from payhub.payments.models import Attempt, Payment
-from payhub.payments.states import PaymentState
 from payhub.payments.statements import START, parameters
+from payhub.payments.states import PaymentState
 from payhub.registers import Registers
 
 _TRIES = 3

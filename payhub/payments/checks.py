@@ -108,5 +108,3 @@ def _schedule(hub: Hub, session: Session, account: GatewayAccount, payment: Paym
         gateway_account_id=account.id,
         payment_id=payment.id,
     )
-
-

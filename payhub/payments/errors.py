@@ -11,7 +11,9 @@ class PortalReferenceTaken(PayHubError):
     """The portal used this reference before; references are for ever."""
 
     code, status = "portal_reference_taken", 409
-    title: ClassVar[Text] = Text("Mã tham chiếu đã được dùng cho một khoản khác", "This portal_reference belongs to another payment")
+    title: ClassVar[Text] = Text(
+        "Mã tham chiếu đã được dùng cho một khoản khác", "This portal_reference belongs to another payment"
+    )
 
 
 class DossierAlreadyAsked(PayHubError):
@@ -28,7 +30,9 @@ class AgencyNotGranted(PayHubError):
     """The portal may not ask for this agency or fee."""
 
     code, status = "agency_not_granted", 403
-    title: ClassVar[Text] = Text("Cổng không được phép thu cho cơ quan hoặc khoản này", "The portal may not ask for this agency or fee")
+    title: ClassVar[Text] = Text(
+        "Cổng không được phép thu cho cơ quan hoặc khoản này", "The portal may not ask for this agency or fee"
+    )
 
 
 class NotPayable(PayHubError):

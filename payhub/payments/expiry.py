@@ -17,7 +17,12 @@ from payhub.payments.states import UNDECIDED, PaymentState
 
 def due(session: Session, now: datetime, limit: int = 500) -> list[uuid.UUID]:
     """Return open payments past their expiry, oldest first."""
-    wanted = select(Payment.id).where(Payment.state == PaymentState.OPEN, Payment.expires_at <= now).order_by(Payment.expires_at).limit(limit)
+    wanted = (
+        select(Payment.id)
+        .where(Payment.state == PaymentState.OPEN, Payment.expires_at <= now)
+        .order_by(Payment.expires_at)
+        .limit(limit)
+    )
     return list(session.scalars(wanted))
 
 

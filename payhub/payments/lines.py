@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -20,38 +21,44 @@ from payhub.portals.models import Portal
 from payhub.registers import Registers, in_force
 
 
-def resolve(registers: Registers, portal: Portal, asked: Sequence[Mapping[str, Any]], claim: str | None, on: date) -> list[dict[str, Any]]:
-    """Return the rows of `payment_line` for what was asked, or raise with every field that cannot be used.
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks for lines, when, and for which dossier they hold the fees (None where they hold none)."""
 
-    `claim` is the dossier that these lines hold for themselves, None where they hold none.
-    """
+    registers: Registers
+    portal: Portal
+    dossier: str | None
+    on: date
+
+
+def resolve(asking: Asking, asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of `payment_line` for what was asked, or raise with every field that cannot be used."""
     problems: list[FieldProblem] = []
-    rows = [_row(registers, portal, line, claim, number, on, problems) for number, line in enumerate(asked, start=1)]
+    rows = [_row(asking, line, number, problems) for number, line in enumerate(asked, start=1)]
     if problems:
         raise InvalidInput(problems)
     return [row for row in rows if row is not None]
 
 
-def _row(
-    registers: Registers, portal: Portal, line: Mapping[str, Any], claim: str | None, number: int, on: date, problems: list[FieldProblem]
-) -> dict[str, Any] | None:
-    pointer = f"/lines/{number - 1}"
-    fee = in_force(registers.fees.get(line["fee"], ()), on)
+def _row(asking: Asking, line: Mapping[str, Any], number: int, problems: list[FieldProblem]) -> dict[str, Any] | None:
+    """Return one row, or None after saying in `problems` what stands against it."""
+    registers, pointer = asking.registers, f"/lines/{number - 1}"
+    fee = in_force(registers.fees.get(line["fee"], ()), asking.on)
     asked = registers.agencies.get(line["agency"])
     if fee is None:
-        problems.append(_problem(f"{pointer}/fee", "unknown_fee", "Không có khoản này trong biểu phí đang áp dụng", "No such fee is in force"))
+        problems.append(FieldProblem(f"{pointer}/fee", "unknown_fee", _UNKNOWN_FEE))
     if asked is None:
-        problems.append(_problem(f"{pointer}/agency", "unknown_agency", "Không có cơ quan mang mã này", "No agency has this code"))
+        problems.append(FieldProblem(f"{pointer}/agency", "unknown_agency", _UNKNOWN_AGENCY))
     if fee is None or asked is None:
         return None
-    agency = successor_in_force(registers, asked, on)
+    agency = successor_in_force(registers, asked, asking.on)
     if agency is None:
-        problems.append(_problem(f"{pointer}/agency", "agency_closed", "Cơ quan đã ngừng hoạt động, không có cơ quan kế thừa", "The agency is closed and has no successor"))
+        problems.append(FieldProblem(f"{pointer}/agency", "agency_closed", _AGENCY_CLOSED))
         return None
-    _demand_grant(registers, portal, {asked.id, agency.id}, fee, pointer, on)
-    account = collecting_account(registers, agency, fee.kind, on)
+    _demand_grant(asking, {asked.id, agency.id}, fee, pointer)
+    account = collecting_account(registers, agency, fee.kind, asking.on)
     if account is None:
-        problems.append(_problem(f"{pointer}/agency", "no_collecting_account", "Cơ quan chưa đăng ký tài khoản thu cho khoản này", "The agency has no account for this kind of fee"))
+        problems.append(FieldProblem(f"{pointer}/agency", "no_collecting_account", _NO_ACCOUNT))
         return None
     wrong = check_amount(fee, line["amount"], line.get("quantity"), pointer)
     if wrong:
@@ -68,27 +75,31 @@ def _row(
         "description": line.get("description") or fee.name_vi,
         "quantity": line.get("quantity"),
         "amount": line["amount"],
-        "retained": _retained(registers, agency, fee, line["amount"], on),
-        "dossier_claim": _claim(portal, claim, fee) if claim else None,
+        "retained": _retained(asking, agency, fee, line["amount"]),
+        "dossier_claim": _claim(asking.portal, asking.dossier, fee) if asking.dossier else None,
     }
 
 
-def _problem(pointer: str, code: str, vi: str, en: str) -> FieldProblem:
-    return FieldProblem(pointer, code, Text(vi, en))
+_UNKNOWN_FEE = Text("Không có khoản này trong biểu phí đang áp dụng", "No such fee is in force")
+_UNKNOWN_AGENCY = Text("Không có cơ quan mang mã này", "No agency has this code")
+_AGENCY_CLOSED = Text("Cơ quan đã ngừng hoạt động, không có cơ quan kế thừa", "The agency is closed and has no successor")
+_NO_ACCOUNT = Text("Cơ quan chưa đăng ký tài khoản thu cho khoản này", "The agency has no account for this kind of fee")
 
 
-def _demand_grant(registers: Registers, portal: Portal, agencies: set[uuid.UUID], fee: Fee, pointer: str, on: date) -> None:
+def _demand_grant(asking: Asking, agencies: set[uuid.UUID], fee: Fee, pointer: str) -> None:
     """Raise unless a grant in force covers the fee and the agency, as named or as succeeded."""
-    for grant in registers.grants.get(portal.id, ()):
+    for grant in asking.registers.grants.get(asking.portal.id, ()):
         covers = (grant.agency_id is None or grant.agency_id in agencies) and grant.fee_code in {None, fee.code}
-        if covers and in_force([grant], on):
+        if covers and in_force([grant], asking.on) is not None:
             return
     raise AgencyNotGranted(pointer=pointer)
 
 
-def _retained(registers: Registers, agency: Agency, fee: Fee, amount: int, on: date) -> int:
+def _retained(asking: Asking, agency: Agency, fee: Fee, amount: int) -> int:
     """Return what the agency keeps of a phí; everything else is the budget's (Luật 97/2015)."""
-    retention = in_force(registers.retentions.get((agency.id, fee.code), ()), on) if fee.kind == "phi" else None
+    if fee.kind != "phi":
+        return 0
+    retention = in_force(asking.registers.retentions.get((agency.id, fee.code), ()), asking.on)
     return share(amount, retention.basis_points) if retention else 0
 
 

@@ -1,7 +1,7 @@
 """What a gateway's word does to an attempt and its payment.
 
-`by_one_statement` does the frequent case, an open payment paid whole. `under_lock` does every case, the frequent one too, and is the
-rule: the statement only gets there faster. Locks are taken payment first, then its attempts by id.
+`statements.succeed` does the frequent case, an open payment paid whole. `under_lock` does every case, the frequent one too, and is
+the rule: the statement only gets there faster. Locks are taken payment first, then its attempts by id.
 """
 
 from __future__ import annotations
@@ -63,13 +63,21 @@ def success(hub: Hub, account: GatewayAccount, notice: Notice, now: datetime) ->
         "now": now,
         "journal_id": ids.new_id(),
         "event_id": ids.new_id(),
-        "event_data": {"state": "paid", "attempt_state": "succeeded", "gateway_account": account.code, "amount": notice.amount, "currency": notice.currency},
+        "event_data": {
+            "state": "paid",
+            "attempt_state": "succeeded",
+            "gateway_account": account.code,
+            "amount": notice.amount,
+            "currency": notice.currency,
+        },
     }
 
 
 def find(session: Session, account: GatewayAccount, reference: str) -> tuple[Payment, Attempt] | None:
     """Return payment and attempt, locked in the one order, for a gateway's reference; None where there is none."""
-    found = session.execute(select(Attempt.id, Attempt.payment_id).where(Attempt.gateway_account_id == account.id, Attempt.reference == reference)).one_or_none()
+    found = session.execute(
+        select(Attempt.id, Attempt.payment_id).where(Attempt.gateway_account_id == account.id, Attempt.reference == reference)
+    ).one_or_none()
     if found is None:
         return None
     payment = session.scalars(select(Payment).where(Payment.id == found.payment_id).with_for_update()).one()
@@ -82,7 +90,9 @@ def under_lock(hub: Hub, session: Session, account: GatewayAccount, notice: Noti
     now = hub.clock.now()
     # A reversal happens when it is told; the message repeats the instant of the payment it undoes.
     paid_at = notice.paid_at if notice.paid_at and notice.outcome == Outcome.SUCCEEDED else now
-    change = Change(session, account, notice, payment, attempt, now, cohort_day(hub.registers, account, paid_at), local_date(paid_at))
+    change = Change(
+        session, account, notice, payment, attempt, now, cohort_day(hub.registers, account, paid_at), local_date(paid_at)
+    )
     match notice.outcome:
         case Outcome.SUCCEEDED:
             return _succeeded(change)
@@ -132,7 +142,9 @@ def _why_not(change: Change) -> str | None:
 
 
 def _late_money_applies(change: Change) -> bool:
-    rules = change.session.scalars(select(Fee.late_money).join(PaymentLine, PaymentLine.fee_id == Fee.id).where(PaymentLine.payment_id == change.payment.id))
+    rules = change.session.scalars(
+        select(Fee.late_money).join(PaymentLine, PaymentLine.fee_id == Fee.id).where(PaymentLine.payment_id == change.payment.id)
+    )
     return all(rule == "apply" for rule in rules)
 
 
@@ -173,7 +185,9 @@ def _reversed(change: Change) -> Verdict:
         post(change.session, "applied_reversed", _fact(change))
         record(change.session, payment, "payment.reversed", change.now, _data(change, state="reversed"))
     else:
-        receipt = change.session.scalars(select(UnappliedReceipt).where(UnappliedReceipt.attempt_id == attempt.id).with_for_update()).one()
+        receipt = change.session.scalars(
+            select(UnappliedReceipt).where(UnappliedReceipt.attempt_id == attempt.id).with_for_update()
+        ).one()
         receipt.remaining = 0
         change.session.flush()
         post(change.session, "unapplied_reversed", _fact(change))
@@ -271,6 +285,8 @@ def release_claims(session: Session, payment_id: uuid.UUID) -> None:
 def record(session: Session, payment: Payment, type_: str, now: datetime, data: dict[str, Any]) -> uuid.UUID:
     """Write the next event of a locked payment; return its id."""
     payment.event_seq += 1
-    event = Event(id=ids.new_id(), payment_id=payment.id, seq=payment.event_seq, type=type_, data=data, occurred_at=now, position=None)
+    event = Event(
+        id=ids.new_id(), payment_id=payment.id, seq=payment.event_seq, type=type_, data=data, occurred_at=now, position=None
+    )
     session.add(event)
     return event.id

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from payhub import ids
-from payhub.payments.links import checkout_url
 from payhub.hub import Hub
+from payhub.payments.links import checkout_url
 from payhub.payments.schemas import PaymentView
 from payhub.payments.states import PaymentState
 from payhub.registers import Registers
@@ -21,7 +21,18 @@ def describe(
 ) -> dict[str, Any]:
     """Return a payment in outside words. `undecided` holds the payments of which an attempt still is."""
     processing = payment["state"] == PaymentState.OPEN and payment["id"] in undecided
-    kept = ("reference", "portal_reference", "dossier", "currency", "total", "language", "return_url", "created_at", "expires_at", "paid_at")
+    kept = (
+        "reference",
+        "portal_reference",
+        "dossier",
+        "currency",
+        "total",
+        "language",
+        "return_url",
+        "created_at",
+        "expires_at",
+        "paid_at",
+    )
     return {
         **{name: payment[name] for name in kept},
         "id": ids.public_id("pay", payment["id"], hub.settings.mode),

@@ -22,14 +22,18 @@ def plain(value: str) -> None:
 
 def text(longest: int, *, required: bool = False, shortest: int = 1, **options: Any) -> fields.String:
     """Return a field of plain text between `shortest` and `longest` characters."""
-    rule = validate.Length(shortest, longest, error=bilingual(f"Dài từ {shortest} đến {longest} ký tự", f"Must be {shortest} to {longest} characters"))
+    rule = validate.Length(
+        shortest, longest, error=bilingual(f"Dài từ {shortest} đến {longest} ký tự", f"Must be {shortest} to {longest} characters")
+    )
     return fields.String(required=required, validate=[plain, rule], **options)
 
 
 def one_of(choices: tuple[str, ...], **options: Any) -> fields.String:
     """Return a field that takes one of these words."""
     words = ", ".join(choices)
-    return fields.String(validate=validate.OneOf(choices, error=bilingual(f"Phải là một trong: {words}", f"Must be one of: {words}")), **options)
+    return fields.String(
+        validate=validate.OneOf(choices, error=bilingual(f"Phải là một trong: {words}", f"Must be one of: {words}")), **options
+    )
 
 
 class NewLine(Schema):
@@ -43,7 +47,9 @@ class NewLine(Schema):
         validate=validate.Range(1, MAX_AMOUNT, error=bilingual("Phải lớn hơn 0", "Must be above zero and within 10^15")),
         metadata={"description": "Minor units; VND has none. Checked against the fee schedule"},
     )
-    quantity = fields.Integer(strict=True, validate=validate.Range(1, 10**6, error=bilingual("Từ 1 đến 1.000.000", "Must be 1 to 1,000,000")))
+    quantity = fields.Integer(
+        strict=True, validate=validate.Range(1, 10**6, error=bilingual("Từ 1 đến 1.000.000", "Must be 1 to 1,000,000"))
+    )
     description = text(250)
 
 
@@ -71,8 +77,12 @@ class NewPayment(Schema):
     payer = fields.Nested(NewPayer)
     language = one_of(("vi", "en"), load_default="vi")
     return_url = fields.String(validate=validate.Length(1, 2000, error=bilingual("Quá dài", "Must be 1 to 2,000 characters")))
-    expires_at = fields.AwareDateTime(format="iso", metadata={"description": "When the payment stops taking attempts; the hub's default without it"})
-    metadata = fields.Dict(keys=fields.String(), load_default=dict, metadata={"description": "At most 20 short texts, given back as they came"})
+    expires_at = fields.AwareDateTime(
+        format="iso", metadata={"description": "When the payment stops taking attempts; the hub's default without it"}
+    )
+    metadata = fields.Dict(
+        keys=fields.String(), load_default=dict, metadata={"description": "At most 20 short texts, given back as they came"}
+    )
     additional = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
 
     @validates_schema(skip_on_field_errors=True)
@@ -82,9 +92,14 @@ class NewPayment(Schema):
             url = urlsplit(data["return_url"])
             if url.scheme not in {"https", "http"} or not url.hostname or _CONTROL.search(data["return_url"]):
                 problems["return_url"] = bilingual("Phải là địa chỉ https đầy đủ", "Must be a complete https address")
-        short = all(isinstance(value, str) and len(value) <= 500 and not _CONTROL.search(key + value) and len(key) <= 40 for key, value in data["metadata"].items())
+        short = all(
+            isinstance(value, str) and len(value) <= 500 and not _CONTROL.search(key + value) and len(key) <= 40
+            for key, value in data["metadata"].items()
+        )
         if len(data["metadata"]) > 20 or not short:
-            problems["metadata"] = bilingual("Tối đa 20 mục, mỗi mục là chuỗi ngắn", "At most 20 entries: keys to 40, texts to 500 characters")
+            problems["metadata"] = bilingual(
+                "Tối đa 20 mục, mỗi mục là chuỗi ngắn", "At most 20 entries: keys to 40, texts to 500 characters"
+            )
         if problems:
             raise ValidationError(problems)
 

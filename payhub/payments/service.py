@@ -20,12 +20,12 @@ from payhub.db import constraint_of
 from payhub.errors import FieldProblem, InvalidInput, NotFound, PayHubError, Text, Unavailable
 from payhub.hub import Hub
 from payhub.idempotency import Once, RequestInFlight
-from payhub.payments import lines as payment_lines
 from payhub.payments.errors import DossierAlreadyAsked, PortalReferenceTaken
+from payhub.payments.lines import Asking, resolve
 from payhub.payments.models import Attempt, Payment, PaymentLine
-from payhub.payments.states import UNDECIDED, PaymentState
-from payhub.payments.statements import CREATE, parameters
 from payhub.payments.presenting import PAYMENT_VIEW, describe
+from payhub.payments.statements import CREATE, parameters
+from payhub.payments.states import UNDECIDED, PaymentState
 from payhub.portals.keys import Caller
 from payhub.portals.models import Portal
 from payhub.registers import Registers
@@ -93,8 +93,8 @@ def _write(hub: Hub, registers: Registers, once: Once, payment: dict[str, Any], 
 def _build(hub: Hub, registers: Registers, portal: Portal, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     now = hub.clock.now()
     payment_id = ids.new_id()
-    claim = None if data["additional"] else data.get("dossier")
-    lines = payment_lines.resolve(registers, portal, data["lines"], claim, local_date(now))
+    claimed = None if data["additional"] else data.get("dossier")
+    lines = resolve(Asking(registers, portal, claimed, local_date(now)), data["lines"])
     payer = hub.keyring.seal(orjson.dumps(data["payer"]), f"payer {payment_id}") if data.get("payer") else None
     return {
         "id": payment_id,
@@ -150,14 +150,22 @@ def get(hub: Hub, portal: Portal, public: str) -> dict[str, Any]:
 
 
 def page(
-    hub: Hub, portal: Portal, *, limit: int, cursor: str | None = None, state: str | None = None, portal_reference: str | None = None
+    hub: Hub,
+    portal: Portal,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    state: str | None = None,
+    portal_reference: str | None = None,
 ) -> dict[str, Any]:
     """Return a page of the portal's payments, newest first."""
     wanted = select(Payment).where(Payment.portal_id == portal.id).order_by(Payment.id.desc()).limit(limit + 1)
     if cursor is not None:
         after = ids.read_public_id("pay", cursor, hub.settings.mode)
         if after is None:
-            raise InvalidInput([FieldProblem("/cursor", "cursor_invalid", Text("Con trỏ không hợp lệ", "The cursor is not one of ours"))])
+            raise InvalidInput(
+                [FieldProblem("/cursor", "cursor_invalid", Text("Con trỏ không hợp lệ", "The cursor is not one of ours"))]
+            )
         wanted = wanted.where(Payment.id < after)
     if state is not None:
         wanted = wanted.where(Payment.state == state)
@@ -175,6 +183,8 @@ def _views(hub: Hub, session: Session, payments: Any) -> list[dict[str, Any]]:
     lines: dict[uuid.UUID, list[dict[str, Any]]] = {key: [] for key in wanted}
     for line in session.scalars(select(PaymentLine).where(PaymentLine.payment_id.in_(wanted)).order_by(PaymentLine.number)):
         lines[line.payment_id].append(vars(line))
-    undecided = set(session.scalars(select(Attempt.payment_id).where(Attempt.payment_id.in_(wanted), Attempt.state.in_(sorted(UNDECIDED)))))
+    undecided = set(
+        session.scalars(select(Attempt.payment_id).where(Attempt.payment_id.in_(wanted), Attempt.state.in_(sorted(UNDECIDED))))
+    )
     registers = hub.registers
     return [describe(hub, registers, vars(payment), lines[payment.id], undecided) for payment in payments]

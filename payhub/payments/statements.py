@@ -1,7 +1,7 @@
 """The hot steps, one statement each, built once.
 
-A step reads a payment and all under it in one snapshot (`seen`), checks there everything it needs, and then moves the payment with an
-update guarded by the `event_seq` it saw. Every change of a payment moves that number, so the guard proves that nothing read has
+A step reads a payment and all under it in one snapshot (`seen`), checks there everything it needs, and then moves the payment with
+an update guarded by the `event_seq` it saw. Every change of a payment moves that number, so the guard proves that nothing read has
 changed since; where it has, no row moves, nothing is written, and the caller takes the slow path under a lock.
 """
 
@@ -11,8 +11,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
-    CHAR, CTE, BigInteger, Date, DateTime, SmallInteger, Text, Uuid,
-    bindparam, column, exists, false, func, insert, null, select, true, update,
+    CHAR,
+    CTE,
+    BigInteger,
+    Date,
+    DateTime,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    exists,
+    false,
+    func,
+    insert,
+    null,
+    select,
+    true,
+    update,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -28,7 +44,7 @@ _INSTANT = DateTime(timezone=True)
 
 
 def given(name: str, type_: Any) -> Any:
-    """Return a bind parameter. Its prefix keeps it apart from columns: SQLAlchemy would set a column of the parameter's own name."""
+    """Return a bind parameter, prefixed: SQLAlchemy's UPDATE would set a column that has the parameter's own name."""
     return bindparam(f"in_{name}", type_=type_)
 
 
@@ -37,9 +53,10 @@ def parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"in_{name}": value for name, value in values.items()}
 
 
-def bound(model: type[Any], **names: str) -> list[Any]:
-    """Return a bind parameter for each column of a row, typed as the column is; `names` maps column to parameter."""
-    return [given(name, model.__table__.c[key].type) for key, name in names.items()]
+def bound(model: type[Any], *same: str, **renamed: str) -> dict[str, Any]:
+    """Return a bind parameter for each column of a row, typed as the column is; `renamed` maps column to parameter."""
+    names = {**{column: column for column in same}, **renamed}
+    return {column: given(name, model.__table__.c[column].type) for column, name in names.items()}
 
 
 def _event(type_: str, source: Any, seq: Any, data: Any, prefix: str = "event") -> CTE:
@@ -49,13 +66,13 @@ def _event(type_: str, source: Any, seq: Any, data: Any, prefix: str = "event") 
 
 
 _PAYMENT = (
-    "id", "portal_id", "portal_reference", "reference", "dossier", "state", "currency", "total", "language", "return_url", "details",
-    "payer_key", "payer", "created_at", "expires_at", "event_seq",
+    "id", "portal_id", "portal_reference", "reference", "dossier", "state", "currency", "total", "language", "return_url",
+    "details", "payer_key", "payer", "created_at", "expires_at", "event_seq",
 )  # fmt: skip
 _LINE = {
-    "id": Uuid, "number": SmallInteger, "fee_id": Uuid, "kind": Text, "budget_line": Text, "agency_id": Uuid, "asked_agency_id": Uuid,
-    "collecting_account_id": Uuid, "description": Text, "quantity": BigInteger, "amount": BigInteger, "retained": BigInteger,
-    "dossier_claim": Uuid,
+    "id": Uuid, "number": SmallInteger, "fee_id": Uuid, "kind": Text, "budget_line": Text, "agency_id": Uuid,
+    "asked_agency_id": Uuid, "collecting_account_id": Uuid, "description": Text, "quantity": BigInteger, "amount": BigInteger,
+    "retained": BigInteger, "dossier_claim": Uuid,
 }  # fmt: skip
 
 
@@ -65,7 +82,7 @@ def _create() -> Any:
     lock, claimed = idempotency.claim(unchanged)
     payment = (
         insert(Payment)
-        .from_select(list(_PAYMENT), select(*bound(Payment, **{key: key for key in _PAYMENT})).select_from(claimed))
+        .from_select(list(_PAYMENT), select(*bound(Payment, *_PAYMENT).values()).select_from(claimed))
         .returning(Payment.id)
         .cte("payment_row")
     )
@@ -103,13 +120,17 @@ def _start() -> Any:
         .returning(Payment.id, Payment.event_seq, Payment.total, Payment.currency, Payment.reference, Payment.language)
         .cte("moved")
     )
-    fresh = {"id": "attempt_id", "gateway_account_id": "gateway_account_id", "code": "code", "reference": "reference", "form_token": "form_token",
-             "ordered_at": "now", "order_expires_at": "order_expires_at", "next_check_at": "next_check_at"}  # fmt: skip
-    attempt = insert(Attempt).from_select(
-        ["payment_id", "amount", "currency", "state", "applied", "checks", *fresh],
-        select(moved.c.id, moved.c.total, moved.c.currency, word(AttemptState.CREATED.value), false(), word(0),
-               *bound(Attempt, **fresh)).select_from(moved),
-    ).cte("attempt_row")  # fmt: skip
+    told = ("gateway_account_id", "code", "reference", "form_token", "order_expires_at", "next_check_at")
+    row = {
+        "payment_id": moved.c.id,
+        "amount": moved.c.total,
+        "currency": moved.c.currency,
+        "state": word(AttemptState.CREATED.value),
+        "applied": false(),
+        "checks": word(0),
+        **bound(Attempt, *told, id="attempt_id", ordered_at="now"),
+    }
+    attempt = insert(Attempt).from_select(list(row), select(*row.values()).select_from(moved)).cte("attempt_row")
     event = _event("attempt.created", moved, moved.c.event_seq, given("event_data", JSONB))
     return select(moved.c.total, moved.c.currency, moved.c.reference, moved.c.language).add_cte(attempt, event)
 
@@ -141,12 +162,11 @@ def succeed() -> tuple[CTE, list[CTE]]:
         .returning(Payment.id, Payment.event_seq, Payment.total, Payment.currency, seen.c.attempt_id)
         .cte("moved")
     )
-    told = {"raw_code": "raw_code", "gateway_transaction": "gateway_transaction", "method": "method", "confirmed": "confirmed",
-            "paid_at": "paid_at", "paid_at_text": "paid_at_text", "gateway_on": "gateway_on", "cohort_on": "cohort_on", "ended_at": "now"}  # fmt: skip
+    told = ("raw_code", "gateway_transaction", "method", "confirmed", "paid_at", "paid_at_text", "gateway_on", "cohort_on")
     attempt = (
         update(Attempt)
         .where(Attempt.id == moved.c.attempt_id)
-        .values(dict(zip(told, bound(Attempt, **told), strict=True)))
+        .values(bound(Attempt, *told, ended_at="now"))
         .values(state=word(AttemptState.SUCCEEDED.value), applied=true(), next_check_at=null())
         .cte("attempt_row")
     )

@@ -13,13 +13,6 @@ from payhub.embedded import EmbeddedError, start
 from payhub.embedded.programs import find_redis
 
 
-def is_alive(servers, ask):
-    try:
-        return ask(servers, "SELECT true")
-    except OSError:
-        return False
-
-
 def tree(folder):
     """Every file below, with what can be seen of a change."""
     return {path: (path.lstat().st_mtime_ns, path.lstat().st_size, path.lstat().st_uid) for path in folder.rglob("*")}
@@ -69,10 +62,10 @@ def test_a_second_start_joins_and_leaving_it_stops_nothing(home, ask, begin):
         with begin(home) as joined:
             assert (joined.postgres_pid, joined.redis_pid) == (servers.postgres_pid, servers.redis_pid)
             assert joined.addresses == servers.addresses
-        assert is_alive(servers, ask)
+        assert ask(servers, "SELECT true")
 
 
-def test_stop_stops_joined_servers_too_and_may_be_repeated(home, ask, begin):
+def test_stop_stops_joined_servers_too_and_may_be_repeated(home, begin):
     servers, joined = begin(home), begin(home)
     joined.stop()
     joined.stop()

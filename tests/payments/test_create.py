@@ -80,7 +80,11 @@ def test_twenty_at_once_with_one_key_make_one_payment(app, keys, order, hub) -> 
         answers = list(pool.map(lambda _: app.test_client().post("/v1/payments", json=order, headers=headers), range(20)))
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert len({answer.data for answer in answers if answer.status_code == 201}) == 1
-    assert all(answer.json["code"] == "request_in_flight" and answer.headers["Retry-After"] for answer in answers if answer.status_code == 409)
+    assert all(
+        answer.json["code"] == "request_in_flight" and answer.headers["Retry-After"]
+        for answer in answers
+        if answer.status_code == 409
+    )
     assert count(hub) == 1
 
 
@@ -172,7 +176,9 @@ def test_a_foreign_agency_is_not_granted(ask, order, hub) -> None:
     assert count(hub) == 0
 
 
-@pytest.mark.parametrize("broken", ["", "Bearer ", "Bearer x", "Basic abc", "Bearer phk_test_00000000_" + "0" * 38, "Bearer phk_live_é"])
+@pytest.mark.parametrize(
+    "broken", ["", "Bearer ", "Bearer x", "Basic abc", "Bearer phk_test_00000000_" + "0" * 38, "Bearer phk_live_é"]
+)
 def test_without_a_good_key_nothing_opens(client, order, broken, hub) -> None:
     answer = client.post("/v1/payments", json=order, headers={"Authorization": broken, "Idempotency-Key": "k"})
     assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated")
@@ -220,7 +226,9 @@ def test_payer_is_sealed_and_never_given_back(ask, order, hub) -> None:
     assert marker not in answer.text
     with hub.db.session() as session:
         payment = session.scalars(select(Payment)).one()
-        rows = session.execute(text("SELECT string_agg(p::text, '') || (SELECT string_agg(i::text, '') FROM idempotency i) FROM payment p")).scalar()
+        rows = session.execute(
+            text("SELECT string_agg(p::text, '') || (SELECT string_agg(i::text, '') FROM idempotency i) FROM payment p")
+        ).scalar()
     assert marker.encode().hex() not in rows
     assert marker not in rows
     from payhub.crypto import Sealed

@@ -309,6 +309,7 @@ def test_after_failures_in_a_row_an_endpoint_rests_instead_of_being_hammered(tol
     told.deliver()
     assert len(portal.received) == couriers.PATIENCE
     assert [row.tries for row in told.rows()] == [1] * 5 + [0] * 7
+    assert {row.next_try_at for row in told.rows()[5:]} == {clock.now()}
     clock.pass_(seconds=5)
     portal.answer = lambda _: (204, {})
     told.deliver()
@@ -383,7 +384,7 @@ def test_what_a_dead_courier_had_in_hand_is_sent_by_another_when_its_claim_runs_
     told.relay()
     until = clock.now().replace(second=59)
     with told.hub.db.session() as session:
-        assert len(deliveries.claim(session, endpoint.id, clock.now(), until=until, limit=10)) == 1
+        assert len(deliveries.claim(session, endpoint.id, clock.now(), until)) == 1
     told.deliver()
     assert portal.received == []
     clock.set(until)

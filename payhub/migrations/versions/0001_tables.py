@@ -354,7 +354,7 @@ def upgrade() -> None:
     sa.Column('received_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('superseded_by_id', sa.Uuid(), nullable=True),
     sa.ForeignKeyConstraint(['gateway_account_id'], ['gateway_account.id'], name=op.f('fk_settlement_gateway_account_id')),
-    sa.ForeignKeyConstraint(['superseded_by_id'], ['settlement.id'], name=op.f('fk_settlement_superseded_by_id'), initially='DEFERRED', deferrable=True),
+    sa.ForeignKeyConstraint(['superseded_by_id'], ['settlement.id'], name=op.f('fk_settlement_superseded_by_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_settlement')),
     sa.UniqueConstraint('gateway_account_id', 'kind', 'period_on', 'digest', name=op.f('uq_settlement_gateway_account_id_kind_period_on_digest'))
     )
@@ -447,7 +447,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_run'))
     )
     op.create_index('ix_run_waiting', 'run', ['asked_at'], unique=False, postgresql_where="state IN ('waiting', 'running')")
-    op.create_index('uq_run_waiting', 'run', ['settlement_id'], unique=True, postgresql_where="state = 'waiting'")
     op.create_table('settlement_line',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('settlement_id', sa.Uuid(), nullable=False),

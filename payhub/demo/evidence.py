@@ -1,0 +1,109 @@
+"""Everything the day left behind, read once from every party's side: the hub's rows, the gateway's books, what portals heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from payhub.demo.closing import Planned, Treasury, is_paid
+from payhub.demo.day import Lived
+from payhub.demo.portal import Portal
+from payhub.demo.seed import TOLD
+from payhub.hub import Hub
+from payhub.ids import public_id
+from webhooks.models import Callback
+
+Books = Sequence[Mapping[str, Any]]
+
+_STATES = text("SELECT state, count(*) FROM payment GROUP BY state ORDER BY state")
+_ATTEMPTS = text("SELECT reference, state, applied, confirmed FROM attempt")
+_DUE = text("SELECT coalesce(sum(l.amount), 0) FROM payment_line l JOIN payment p ON p.id = l.payment_id WHERE p.state = 'paid'")
+_BALANCE = text("SELECT coalesce(sum(amount), 0) FROM posting WHERE account = :account")
+_DAYS = text("SELECT DISTINCT business_on FROM posting WHERE account = 'owed' ORDER BY business_on")
+_EVENTS = text("SELECT payment_id, seq FROM event WHERE type = ANY (:types)")
+_TIMES = text(f"SELECT coalesce(sum(times), 0) FROM {Callback.__tablename__}")  # noqa: S608 - a name of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One order as the hub has it."""
+
+    state: str
+    applied: bool
+    confirmed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All sides of one day. Amounts are whole VND; `attempts` and `paid` go by the order's reference."""
+
+    lived: Sequence[Lived]
+    planned: Sequence[Planned]
+    states: Mapping[str, int]
+    attempts: Mapping[str, Attempt]
+    due: int
+    owed: int
+    receivable: int
+    times: int
+    told: frozenset[tuple[str, int]]
+    orders: Books
+    portals: Sequence[Portal]
+    totals: Mapping[date, Mapping[str, Any]]
+    discrepancies: Sequence[Mapping[str, Any]]
+    runs: Sequence[Mapping[str, Any]]
+
+    @property
+    def paid(self) -> dict[str, int]:
+        """What the gateway has, by reference."""
+        return {order["reference"]: order["amount"] for order in self.orders if is_paid(order)}
+
+    @property
+    def tries(self) -> list[Mapping[str, Any]]:
+        """Every callback the gateway sent, each try by itself."""
+        return [tried for order in self.orders for ipn in order["ipns"] for tried in ipn["tries"]]
+
+    @property
+    def sums(self) -> list[Mapping[str, Any]]:
+        """The sum of each day."""
+        return [total for day in self.totals.values() for total in day["sum"]]
+
+
+def gather(
+    hub: Hub,
+    treasury: Treasury,
+    portals: Sequence[Portal],
+    *,
+    lived: Sequence[Lived],
+    planned: Sequence[Planned],
+    orders: Books,
+    runs: Sequence[Mapping[str, Any]],
+) -> Evidence:
+    """Read what is left of the day: rows in one snapshot, reports over HTTP."""
+    with hub.db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+        days = [row.business_on for row in connection.execute(_DAYS)]
+        mode = hub.settings.mode
+        events = connection.execute(_EVENTS, {"types": list(TOLD)})
+        return Evidence(
+            lived=lived,
+            planned=planned,
+            states=dict(connection.execute(_STATES).tuples().all()),
+            attempts={row.reference: Attempt(row.state, row.applied, row.confirmed) for row in connection.execute(_ATTEMPTS)},
+            due=_number(connection, _DUE),
+            owed=-_number(connection, _BALANCE, account="owed"),
+            receivable=_number(connection, _BALANCE, account="receivable"),
+            times=_number(connection, _TIMES),
+            told=frozenset((public_id("pay", row.payment_id, mode), row.seq) for row in events),
+            orders=orders,
+            portals=portals,
+            totals={day: treasury.get("/v1/reports/agency-totals", date=f"{day}") for day in days},
+            discrepancies=treasury.discrepancies(),
+            runs=runs,
+        )
+
+
+def _number(connection: Connection, question: Any, **binds: str) -> int:
+    return int(connection.scalar(question, binds) or 0)

@@ -1,0 +1,107 @@
+"""What a demo says at the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from payhub.demo.evidence import Evidence
+from payhub.demo.proofs import Proof
+from payhub.demo.surroundings import Surroundings
+from payhub.money import format_amount
+
+WIDTH = 110
+
+
+def console() -> Console:
+    """Return the terminal; where there is none, lines wide enough for a table."""
+    found = Console()
+    return found if found.is_terminal else Console(width=max(found.width, WIDTH))
+
+
+def progress(console: Console) -> Progress:
+    """Return the bar of a day."""
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
+
+
+def print_day(console: Console, day: Evidence) -> None:
+    """Print what happened, the totals of every business day, and what the two sides disagree about."""
+    stories = Counter(each.case.story.name for each in day.lived)
+    told = ", ".join(f"{count} {name}" for name, count in stories.most_common())
+    console.print(f"\n[bold]The day[/]  {told}", highlight=False, soft_wrap=True)
+    console.print("payments  " + ", ".join(f"{count} {state}" for state, count in day.states.items()) + "\n", highlight=False)
+    for on, totals in day.totals.items():
+        console.print(_totals(on, totals), "")
+    for run in day.runs:
+        classes = ", ".join(f"{figures['count']} {name}" for name, figures in run["classes"].items() if figures["count"])
+        console.print(f"reconciled {run['account']} of {run['date']} ({run['state']}): {classes}", highlight=False, soft_wrap=True)
+    console.print(_discrepancies(day.discrepancies))
+
+
+def _totals(on: date, totals: Mapping[str, Any]) -> Table:
+    table = _table(f"Totals of the business day {on}, VND")
+    table.add_column("agency", no_wrap=True)
+    table.add_column("", overflow="ellipsis", no_wrap=True, ratio=1)
+    table.add_column("kind", no_wrap=True)
+    for name in ("count", "collected", "reported", "difference"):
+        table.add_column(name, justify="right", no_wrap=True)
+    figures: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for total in totals["totals"]:
+        figures[total["agency"], total["agency_name"], total["kind"]].update(_figures(total))
+    for (agency, name, kind), sums in sorted(figures.items()):
+        table.add_row(agency, name, kind, *(format_amount(figure) for figure in sums.values()))
+    table.add_section()
+    for total in totals["sum"]:
+        table.add_row("all", "", "", *(format_amount(figure) for figure in _figures(total).values()), style="bold")
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
+
+
+def _figures(total: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(total[name]) for name in ("count", "collected", "reported", "difference")}
+
+
+def _discrepancies(found: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("Discrepancies, for a person to decide")
+    table.add_column("kind")
+    table.add_column("open", justify="right")
+    table.add_column("VND", justify="right")
+    counts: Counter[str] = Counter(each["kind"] for each in found)
+    for kind, count in sorted(counts.items()):
+        table.add_row(kind, str(count), format_amount(sum(each["amount"] for each in found if each["kind"] == kind)))
+    return table
+
+
+def print_proofs(console: Console, proofs: Iterable[Proof]) -> bool:
+    """Print proofs as they are made; return whether all hold."""
+    console.print("\n[bold]Proofs[/]")
+    holds = True
+    for proof in proofs:
+        mark = "[green]holds[/]" if proof.holds else "[bold red]BROKEN[/]"
+        console.print(f"{mark}  {proof.name}  [dim]{proof.figures}[/]", highlight=False, soft_wrap=True)
+        holds &= proof.holds
+    return holds
+
+
+def print_next(console: Console, surroundings: Surroundings, day: Evidence) -> None:
+    """Say where the day can be looked into."""
+    folder, on = surroundings.folder, next(iter(day.totals), "DATE")
+    environment = surroundings.write_environment()
+    console.print("\n[bold]Where to look next[/]")
+    for line in (
+        f"{folder / 'settlements'}  the gateway's files, with their deliberate disagreements",
+        f"{folder / 'gateway-books.jsonl'}  everything the gateway did",
+        f"{surroundings.home / 'log'}  what each process said",
+        "make serve  the same processes until Ctrl-C, with pages to click through",
+        f"while that runs: . {environment}; .venv/bin/payhub totals {on}",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

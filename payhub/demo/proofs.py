@@ -1,0 +1,125 @@
+"""What must be true at the end of a day, each side held against the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from payhub.app import registry
+from payhub.demo.evidence import Evidence
+from payhub.demo.simulator import ACCOUNT
+from payhub.hub import Hub
+from payhub.ledger.prove import prove
+from payhub.money import format_amount
+
+MONEY = ("succeeded", "conflicted")
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One statement, whether it holds, and the figures it was made of."""
+
+    name: str
+    holds: bool
+    figures: str
+
+
+def all_proofs(hub: Hub, day: Evidence) -> Iterator[Proof]:
+    """Hold every law of the hub against its rows, then every party against every other."""
+    for law in prove(hub.db.engine, registry().laws):
+        yield Proof(law.law, law.holds, f"{law.checked:,} checked" if law.holds else f"broken: {list(law.broken)[:_SHOWN]}")
+    yield _sums(day)
+    yield _differences(day)
+    yield _callbacks(day)
+    yield from _money(day)
+    yield from _webhooks(day)
+    yield _explained(day)
+
+
+def _sums(day: Evidence) -> Proof:
+    collected = sum(total["collected"] for total in day.sums)
+    figures = f"{format_amount(day.due)} = {format_amount(day.owed)} = {format_amount(collected)} VND"
+    return Proof("lines of paid payments = owed in the ledger = totals of the agencies", day.due == day.owed == collected, figures)
+
+
+def _differences(day: Evidence) -> Proof:
+    difference = sum(total["difference"] for total in day.sums)
+    unproven = {each.reference for each in day.planned if each.asked in {"omit", "amount"}}
+    explained = sum(day.attempts[reference].confirmed or 0 for reference in unproven)
+    figures = f"{format_amount(difference)} = {format_amount(explained)} VND"
+    return Proof("collected - reported = what the gateway was told to omit or change", difference == explained, figures)
+
+
+def _callbacks(day: Evidence) -> Proof:
+    answered = sum(tried["status"] == 200 and tried["rsp_code"] != "99" for tried in day.tries)
+    others = len(day.tries) - answered
+    figures = f"{len(day.tries):,} sent, {day.times:,} kept" + (f", {others} to be sent again" if others else "")
+    # A callback without an answer may have arrived or not.
+    return Proof("every callback of the gateway is accounted for", answered <= day.times <= len(day.tries), figures)
+
+
+def _money(day: Evidence) -> Iterator[Proof]:
+    ours = {reference: attempt.confirmed or 0 for reference, attempt in day.attempts.items() if attempt.state in MONEY}
+    theirs = day.paid
+    misstated = {ref for ref in ours.keys() & theirs.keys() if ours[ref] != theirs[ref] and day.attempts[ref].state == "conflicted"}
+    explained = sum(ours[reference] - theirs[reference] for reference in misstated)
+    books = sum(theirs.values())
+    figures = f"{format_amount(books)} + {format_amount(explained)} = {format_amount(day.receivable)} VND"
+    holds = books + explained == day.receivable
+    yield Proof("the gateway's books + amounts it misstated = receivable in the ledger", holds, figures)
+    lost, invented = theirs.keys() - ours.keys(), ours.keys() - theirs.keys()
+    yield _nothing("no money is lost", lost, len(theirs))
+    yield _nothing("no money is made up", invented, len(ours))
+    applied = Counter(each.payment for each in day.lived for ref in each.references if day.attempts[ref].applied)
+    yield _nothing("no payment is paid twice", {payment for payment, times in applied.items() if times > 1}, len(applied))
+
+
+def _webhooks(day: Evidence) -> Iterator[Proof]:
+    messages = [message["data"] for portal in day.portals for message in portal.heard.values()]
+    heard = [(told["payment"], told["sequence"]) for told in messages]
+    counts = sum((portal.counts for portal in day.portals), Counter[str]())
+    figures = f"{counts['verified']:,} verified, {counts['stumbled']} taken only when sent again"
+    yield Proof("every webhook's signature is verified by the portal", counts["refused"] == 0 and len(heard) > 0, figures)
+    yield _nothing("no webhook is lost", day.told - set(heard), len(day.told))
+    yield _nothing("no webhook is doubled or made up", [*(Counter(heard) - Counter(day.told))], len(heard))
+    latest: dict[str, int] = {}
+    disordered = []
+    for payment, sequence in heard:
+        if sequence < latest.get(payment, 0):
+            disordered.append(payment)
+        latest[payment] = sequence
+    yield _nothing("of each payment the portal hears in order", disordered, len(latest))
+
+
+def _explained(day: Evidence) -> Proof:
+    """Every deliberate disagreement is found under its name, and nothing else is."""
+    found = {(each["kind"], each["key"]) for each in day.discrepancies}
+    wanted = {(each.kind, each.key) for each in day.planned if each.kind} | _of_stories(day)
+    missing, surplus = sorted(wanted - found), sorted(found - wanted)
+    figures = f"{len(wanted)} expected, {len(found)} found"
+    if wanted != found:
+        figures += f", missing {missing[:_SHOWN]}, surplus {surplus[:_SHOWN]}"
+    return Proof("every disagreement has its discrepancy, and there is no other", wanted == found, figures)
+
+
+def _of_stories(day: Evidence) -> set[tuple[str, str]]:
+    """Return the discrepancies that the day's stories must leave behind."""
+    kinds = {"wrong amount": ("overpaid", "amount_differs"), "reversed": ("reversed",), "paid late, held": ("late",)}
+    wanted = set()
+    for each in day.lived:
+        wanted |= {(kind, _key(each.references[-1])) for kind in kinds.get(each.case.story.name, ())}
+        if each.case.story.name == "paid twice":
+            # Whichever of the two came second.
+            wanted |= {("paid_twice", _key(reference)) for reference in each.references if not day.attempts[reference].applied}
+    return wanted
+
+
+def _key(reference: str) -> str:
+    return f"{ACCOUNT}/payment/{reference}"
+
+
+def _nothing(name: str, found: Collection[object], among: int) -> Proof:
+    figures = f"0 of {among:,}" if not found else f"{len(found)} of {among:,}: {sorted(map(str, found))[:_SHOWN]}"
+    return Proof(name, not found, figures)

@@ -1,0 +1,145 @@
+"""The demo: one business day through real processes, from a portal's first request to the treasury's last proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from rich.console import Console
+
+from gateways.simulator import Delays
+from payhub import embedded
+from payhub.clock import local_date
+from payhub.demo import printing, simulator
+from payhub.demo.closing import Treasury, gateway_day, is_paid, plan_disagreements, settle
+from payhub.demo.day import Lived, live
+from payhub.demo.errors import DemoFailed
+from payhub.demo.evidence import Evidence, gather
+from payhub.demo.portal import Portal
+from payhub.demo.processes import Processes, interruptible
+from payhub.demo.proofs import all_proofs
+from payhub.demo.quiet import Quiet, books
+from payhub.demo.seed import seed
+from payhub.demo.stories import BASKETS, cases
+from payhub.demo.surroundings import Surroundings, alone, checkout, emptied, empty_stores, free_ports
+from payhub.hub import Hub
+
+SEED = 20261121
+TRIES = 4
+DELAYS = Delays(ipn_s=0.0, retry_s=1.0, timeout_s=10.0, slow_s=1.5, twice_s=1.0, reversed_s=2.0, late_s=4.0)
+QUIET_S = 180.0
+TREASURY = "kbnn"
+_DATABASE, _REDIS = "payhub_demo", 1
+
+
+def run_demo(n: int, home: Path) -> int:
+    """Drive a day of `n` payments and return the exit code: 0 where every proof holds, 1 where not, 130 when interrupted."""
+    console, began = printing.console(), time.monotonic()
+    try:
+        with interruptible(), _surroundings(home.resolve(), console) as surroundings:
+            return _drive(n, surroundings, console, began)
+    except (DemoFailed, requests.RequestException) as error:
+        console.print(f"demo: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("demo: interrupted, everything is stopped")
+        return 130
+
+
+@contextmanager
+def _surroundings(home: Path, console: Console) -> Iterator[Surroundings]:
+    """Start the stores and give the day a database and a folder of its own, both empty."""
+    root = checkout()
+    with ExitStack() as stack:
+        console.print("starting PostgreSQL and Valkey …")
+        servers = stack.enter_context(embedded.start(home))
+        folder = stack.enter_context(alone(home, "demo"))
+        database_url, redis_url = empty_stores(servers.addresses, _DATABASE, _REDIS)
+        web, gateway = free_ports(2)
+        yield Surroundings(
+            root=root, home=home, folder=emptied(folder), config=root / "config" / "demo.toml", database_url=database_url,
+            redis_url=redis_url, web_port=web, simulator_port=gateway,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Everybody who takes part."""
+
+    hub: Hub
+    surroundings: Surroundings
+    portals: Mapping[str, Portal]
+    treasury: Treasury
+    processes: Processes
+    console: Console
+
+
+def _drive(n: int, surroundings: Surroundings, console: Console, began: float) -> int:
+    with _scene(surroundings, console) as scene:
+        lived = _live(scene, n)
+        day = _close(scene, lived)
+        printing.print_day(console, day)
+        proven = printing.print_proofs(console, all_proofs(scene.hub, day))
+        scene.processes.check()
+    printing.print_next(console, surroundings, day)
+    took = time.monotonic() - began
+    console.print(f"\n{n} payments in {took:.0f} s: {'every proof holds' if proven else 'NOT every proof holds'}", style="bold")
+    return 0 if proven else 1
+
+
+@contextmanager
+def _scene(surroundings: Surroundings, console: Console) -> Iterator[_Scene]:
+    """Fill the registers, give each party its keys, and start the processes."""
+    with ExitStack() as stack:
+        hub = stack.enter_context(surroundings.hub())
+        portals = {code: stack.enter_context(Portal(code, surroundings.base_url)) for code in BASKETS}
+        seeded = seed(
+            hub,
+            surroundings.sample,
+            endpoints_of=surroundings.gateway_endpoints,
+            origins={code: [portal.origin] for code, portal in portals.items()},
+            webhook_urls={code: portal.webhook_url for code, portal in portals.items()},
+        )
+        for code, portal in portals.items():
+            portal.key, portal.secret = seeded.keys[code], seeded.webhook_secrets[code]
+        console.print("starting web, worker, scheduler and the gateway's simulator …")
+        processes = stack.enter_context(Processes(surroundings.root, surroundings.home / "log", surroundings.environment))
+        start_processes(processes, surroundings, simulator.configure(surroundings, seed=SEED, delays=DELAYS, tries=TRIES))
+        yield _Scene(hub, surroundings, portals, Treasury(surroundings.base_url, seeded.keys[TREASURY]), processes, console)
+
+
+def start_processes(processes: Processes, surroundings: Surroundings, told_simulator: Path) -> None:
+    """Start every process of a hub and the gateway's simulator; return when they answer."""
+    processes.start("simulator", "-m", "payhub.demo.simulator", str(told_simulator))
+    for name in ("web", "worker", "scheduler"):
+        processes.start(name, "-m", "payhub", name)
+    processes.wait_for_answer(f"{surroundings.simulator_url}/simulator/books")
+    processes.wait_for_answer(f"{surroundings.base_url}/readyz")
+
+
+def _live(scene: _Scene, n: int) -> list[Lived]:
+    made = cases(n, SEED, scene.surroundings.sample, local_date(scene.hub.clock.now()))
+    with printing.progress(scene.console) as bar:
+        task = bar.add_task("citizens pay", total=len(made))
+        return live(scene.portals, made, lambda: bar.advance(task))
+
+
+def _close(scene: _Scene, lived: Sequence[Lived]) -> Evidence:
+    """Wait until the day is over, settle every gateway day it touched, and gather what every party has."""
+    gateway = scene.surroundings.simulator_url
+    quiet = Quiet(scene.hub.db.engine, gateway, TRIES)
+    with scene.console.status("waiting for late money, expiries and webhooks …"):
+        scene.processes.wait_until(quiet.reached, lambda: str(quiet), QUIET_S)
+    orders = books(gateway)["orders"]
+    paid = {order["reference"]: order for order in orders if is_paid(order)}
+    planned = plan_disagreements(gateway, [paid[each.references[0]] for each in lived if each.case.story.name == "paid"], SEED)
+    days = sorted({gateway_day(order) for order in paid.values()})
+    with scene.console.status("reconciling …"):
+        runs = settle(scene.processes, scene.treasury, gateway, days, scene.surroundings.folder / "settlements")
+        scene.processes.wait_until(quiet.reached, lambda: str(quiet), QUIET_S)
+    portals = list(scene.portals.values())
+    return gather(scene.hub, scene.treasury, portals, lived=lived, planned=planned, orders=orders, runs=runs)

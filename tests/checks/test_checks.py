@@ -1,0 +1,139 @@
+"""Asking the gateway about silent attempts, over real HTTP to the simulator."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from sqlalchemy import select, text
+
+from gateways.simulator import SimulatorConfig, serving
+from payhub.demo.seed import DEVELOPMENT_SECRET
+from payhub.hub import Hub
+from payhub.ids import read_public_id
+from payhub.payments import attempts, checks
+from payhub.payments.models import Attempt, Payment
+
+
+@pytest.fixture
+def simulator(hub: Hub, clock) -> Iterator[str]:
+    """VNPAY's side, which never calls back here; the hub's account points to it."""
+    config = SimulatorConfig(
+        terminals={"PAYHUB01": (DEVELOPMENT_SECRET, "http://127.0.0.1:9/never")},
+        mode="test",
+        port=0,
+        mix={"lost": 1},
+        clock=clock.now,
+    )
+    with serving(config) as url:
+        _point(hub, f"{url}/paymentv2/vpcpay.html", f"{url}/merchant_webapi/api/transaction")
+        yield url
+
+
+def _point(hub: Hub, pay: str, api: str) -> None:
+    with hub.db.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE gateway_account SET endpoints = jsonb_build_object('pay', :pay ::text, 'api', :api ::text)"),
+            {"pay": pay, "api": api},
+        )
+    hub.cache.fresh()
+
+
+@pytest.fixture
+def pay_url(hub: Hub, simulator: str, ask, order) -> str:
+    payment_id = read_public_id("pay", ask(order).json["id"], "test")
+    redirect = attempts.start(hub, payment_id, "vnpay-main", uuid.uuid4(), "203.0.113.5")
+    return redirect.url
+
+
+def attempt_of(hub: Hub) -> Attempt:
+    with hub.db.session() as session:
+        return session.scalars(select(Attempt)).one()
+
+
+def check_due(hub: Hub) -> int:
+    with hub.db.session() as session:
+        due = checks.due(session, hub.clock.now())
+    for attempt_id in due:
+        checks.check(hub, attempt_id)
+    return len(due)
+
+
+def test_a_payment_nobody_told_us_of_is_found_by_asking(hub, clock, pay_url) -> None:
+    requests.post(pay_url, data={"decision": "pay", "scenario": "lost"}, allow_redirects=False, timeout=10)
+    assert check_due(hub) == 0
+    clock.pass_(seconds=61)
+    assert check_due(hub) == 1
+    assert (attempt_of(hub).state, attempt_of(hub).applied) == ("succeeded", True)
+    assert check_due(hub) == 0
+
+
+def test_asked_twice_changes_nothing(hub, clock, pay_url) -> None:
+    requests.post(pay_url, data={"decision": "pay", "scenario": "lost"}, allow_redirects=False, timeout=10)
+    clock.pass_(seconds=61)
+    attempt_id = attempt_of(hub).id
+    checks.check(hub, attempt_id)
+    checks.check(hub, attempt_id)
+    with hub.db.session() as session:
+        assert session.scalar(text("SELECT count(*) FROM journal")) == 1
+
+
+def test_an_order_the_gateway_knows_and_nobody_paid_is_started_then_abandoned(hub, clock, pay_url) -> None:
+    requests.get(pay_url, timeout=10)
+    clock.pass_(seconds=61)
+    check_due(hub)
+    assert attempt_of(hub).state == "started"
+    clock.pass_(seconds=3600)
+    check_due(hub)
+    assert (attempt_of(hub).state, attempt_of(hub).reason) == ("failed", "abandoned")
+
+
+def test_an_order_the_gateway_never_saw_is_not_abandoned_before_its_expiry(hub, clock, pay_url) -> None:
+    clock.pass_(seconds=61)
+    check_due(hub)
+    assert attempt_of(hub).state == "created"
+    clock.pass_(seconds=3600)
+    check_due(hub)
+    assert (attempt_of(hub).state, attempt_of(hub).reason, attempt_of(hub).raw_code) == (
+        "failed",
+        "abandoned",
+        attempt_of(hub).raw_code,
+    )
+
+
+def test_a_silent_gateway_is_asked_up_the_ladder_and_never_guessed_about(hub, clock, pay_url) -> None:
+    _point(hub, "http://127.0.0.1:9/pay", "http://127.0.0.1:9/api")
+    asked = 0
+    for _ in range(20):
+        clock.pass_(seconds=900)
+        asked += check_due(hub)
+    assert asked == len(hub.settings.payments.ladder_s)
+    assert attempt_of(hub).state == "created"
+    with hub.db.session() as session:
+        rows = session.execute(text("SELECT kind, amount, key FROM discrepancy")).all()
+        payment = session.scalars(select(Payment)).one()
+    assert [tuple(row) for row in rows] == [("unknown_outcome", 200_000, f"vnpay-main/payment/{attempt_of(hub).reference}")]
+    assert payment.state == "open"
+
+
+def test_an_answer_with_another_secret_is_not_believed(hub, clock, pay_url) -> None:
+    requests.post(pay_url, data={"decision": "pay", "scenario": "lost"}, allow_redirects=False, timeout=10)
+    from payhub import ids
+
+    with hub.db.engine.begin() as connection:
+        connection.execute(text("UPDATE gateway_secret SET retired_at = now()"))
+        account = connection.scalar(text("SELECT id FROM gateway_account"))
+        secret_id = ids.new_id()
+        sealed = hub.keyring.seal(b"another-secret-another-secret-00", f"gateway_secret {secret_id}")
+        connection.execute(
+            text("INSERT INTO gateway_secret VALUES (:id, :account, :key, :sealed, now(), NULL)"),
+            {"id": secret_id, "account": account, "key": sealed.key, "sealed": sealed.data},
+        )
+    hub.cache.fresh()
+    clock.pass_(seconds=61)
+    assert check_due(hub) == 1
+    assert attempt_of(hub).state == "created"
+    assert parse_qs(urlsplit(pay_url).query)["vnp_TxnRef"] == [attempt_of(hub).reference]
