@@ -73,8 +73,8 @@ _WAITING = text(
     WHERE disabled_at IS NULL AND due.many > 0
     """  # noqa: S608 - a number of ours
 )
-# Look-ups by unique keys and a limit the planner can see: with a backlog of any length, and before the first ANALYZE, this walks one
-# index and stops.
+# Look-ups by unique keys and a limit the planner can see: with a backlog of any length, and before the first ANALYZE, this walks
+# one index and stops.
 _CLAIM = text(
     f"""
     WITH ready AS (
