@@ -47,7 +47,7 @@ def describe(app: Flask, base_url: str) -> dict[str, Any]:
         title="PayHub",
         version="1",
         openapi_version="3.1.0",
-        plugins=[MarshmallowPlugin()],
+        plugins=[MarshmallowPlugin(schema_name_resolver=_name)],
         info={"description": "Ask for public fees to be paid, and prove that they were. Amounts are integers in minor units."},
         servers=[{"url": base_url}],
     )
@@ -63,6 +63,12 @@ def describe(app: Flask, base_url: str) -> dict[str, Any]:
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         spec.path(path, operations={method.lower(): described for method in sorted(methods)})
     return spec.to_dict()
+
+
+def _name(schema: Any) -> str:
+    """Name a schema as the outside knows it."""
+    kind = schema if isinstance(schema, type) else type(schema)
+    return kind.__name__.removesuffix("View")
 
 
 def _operation(endpoint: str, view: Any, operation: dict[str, Any], arguments: list[str]) -> dict[str, Any]:

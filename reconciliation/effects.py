@@ -22,6 +22,7 @@ _PROVE = statement(
     SELECT 'reported', line.id, verdict.attempt_id, line.amount, :period_on, verdict.line_id, :run_id, :now
     FROM verdict JOIN payment_line AS line ON line.payment_id = verdict.payment_id
     WHERE verdict.class IN ('matched', 'late') AND verdict.applied
+    ORDER BY line.id
     ON CONFLICT (payment_line_id, kind) DO NOTHING
     """
 )

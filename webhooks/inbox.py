@@ -58,27 +58,33 @@ def receive(hub: Hub, account: GatewayAccount, incoming: Incoming, source: str) 
     gateway = hub.gateways[account.gateway]
     message = Message(account, incoming, source, hub.clock.now())
     try:
-        notice = gateway.read_callback(hub.registers.protocol_accounts[account.id], incoming)
+        verdict = _take(hub, message)
+    except SQLAlchemyError as error:
+        # One transaction number for two of our orders, two arrivals that met, or no database: nothing is written, it comes again.
+        _log.error("callback.not_recorded", gateway=account.code, kind=type(error).__name__)
+        verdict = Verdict.OUR_FAULT
+    return gateway.answer(verdict)
+
+
+def _take(hub: Hub, message: Message) -> Verdict:
+    account = message.account
+    try:
+        notice = hub.gateways[account.gateway].read_callback(hub.registers.protocol_accounts[account.id], message.incoming)
     except GatewayError as error:
         verdict = Verdict.FORGED if isinstance(error, Forged) else Verdict.MALFORMED
         _keep_unverified(hub, message, verdict)
         _log.warning("callback.refused", gateway=account.code, verdict=verdict, why=str(error))
-        return gateway.answer(verdict)
+        return verdict
     verdict = _apply(hub, message, notice)
     _log.info("callback.answered", gateway=account.code, verdict=verdict, outcome=notice.outcome, code=notice.raw_code)
-    return gateway.answer(verdict)
+    return verdict
 
 
 def _apply(hub: Hub, message: Message, notice: Notice) -> Verdict:
     if notice.outcome == Outcome.SUCCEEDED and notice.amount is not None and _by_one_statement(hub, message, notice):
         return Verdict.RECORDED
-    try:
-        with hub.db.session() as session:
-            return _under_lock(hub, session, message, notice)
-    except SQLAlchemyError as error:
-        # One transaction number for two of our orders, two arrivals that met, or no database: nothing is written, it comes again.
-        _log.error("callback.not_recorded", gateway=message.account.code, kind=type(error).__name__)
-        return Verdict.OUR_FAULT
+    with hub.db.session() as session:
+        return _under_lock(hub, session, message, notice)
 
 
 def _by_one_statement(hub: Hub, message: Message, notice: Notice) -> bool:

@@ -21,7 +21,13 @@ from payhub.payments.models import Attempt, Payment
 from payhub.payments.outcomes import find, record, release_claims, under_lock
 from payhub.payments.states import PaymentState
 
-PAYER = {"name": "Trần Thị Riêng", "id_number": "079301000777", "phone": "0909000777", "email": "rieng@thu.example", "address": "12 Ngõ Kín"}
+PAYER = {
+    "name": "Trần Thị Riêng",
+    "id_number": "079301000777",
+    "phone": "0909000777",
+    "email": "rieng@thu.example",
+    "address": "12 Ngõ Kín",
+}
 _VOID = {"meta", "link", "input", "br", "hr", "img"}
 _INPUTS = {"input", "select", "textarea"}
 
@@ -120,7 +126,13 @@ def asked(ask, order) -> Callable[..., str]:
     """Ask for a payment and return the path of its page."""
 
     def new(**more: Any) -> str:
-        body = {**order, "portal_reference": f"HS-{uuid.uuid4().hex[:12]}", "dossier": f"H53.12-{uuid.uuid4().hex[:8]}", "payer": PAYER, **more}
+        body = {
+            **order,
+            "portal_reference": f"HS-{uuid.uuid4().hex[:12]}",
+            "dossier": f"H53.12-{uuid.uuid4().hex[:8]}",
+            "payer": PAYER,
+            **more,
+        }
         answer = ask(body)
         assert answer.status_code == 201, answer.text
         return urlsplit(answer.json["checkout_url"]).path
@@ -169,7 +181,16 @@ def tell(hub, attempts) -> Callable[..., None]:
         transaction = str(about.id.int % 10**8) if outcome == Outcome.SUCCEEDED else None
         paid_at = hub.clock.now() if outcome == Outcome.SUCCEEDED else None
         notice = Notice(
-            about.reference, account.terminal, outcome, code, about.amount if amount is None else amount, "VND", transaction, paid_at, "", "NCB"
+            about.reference,
+            account.terminal,
+            outcome,
+            code,
+            about.amount if amount is None else amount,
+            "VND",
+            transaction,
+            paid_at,
+            "",
+            "NCB",
         )
         with hub.db.session() as session:
             payment, locked = find(session, account, about.reference)

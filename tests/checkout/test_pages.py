@@ -39,7 +39,13 @@ def test_every_state_has_its_page_in_both_languages(came, see, state) -> None:
 def test_every_page_says_what_is_owed_to_whom(came, see, state) -> None:
     path = came(state, dossier="H53.12-261120-0001")
     vietnamese, english = see(path).words, see(f"{path}?lang=en").words
-    for shown in ("Lệ phí cấp phiếu lý lịch tư pháp", "Bộ Tư pháp", "Cổng dịch vụ công Bộ Tư pháp", "200.000 đồng", "Hai trăm nghìn đồng"):
+    for shown in (
+        "Lệ phí cấp phiếu lý lịch tư pháp",
+        "Bộ Tư pháp",
+        "Cổng dịch vụ công Bộ Tư pháp",
+        "200.000 đồng",
+        "Hai trăm nghìn đồng",
+    ):
         assert shown in vietnamese
     for shown in ("Criminal record certificate fee", "Ministry of Justice", "200.000 VND", "Two hundred thousand dong"):
         assert shown in english
@@ -143,7 +149,9 @@ def test_a_waiting_page_offers_no_new_try_when_the_payment_takes_none(started, s
     assert not any("again" in link for link in page.links() if not link.startswith("?"))
 
 
-@pytest.mark.parametrize(("outcome", "code", "said"), [(Outcome.CANCELLED, "24/02", "đã hủy"), (Outcome.FAILED, "51/02", "không thành công")])
+@pytest.mark.parametrize(
+    ("outcome", "code", "said"), [(Outcome.CANCELLED, "24/02", "đã hủy"), (Outcome.FAILED, "51/02", "không thành công")]
+)
 def test_after_a_try_without_money_the_page_says_so_and_offers_another(started, see, tell, outcome, code, said) -> None:
     path = started()
     tell(outcome, code)

@@ -27,7 +27,8 @@ def back(started, attempts, return_query):
 def _everything(hub) -> list:
     with hub.db.session() as session:
         return [
-            session.execute(text(f"SELECT * FROM {table} ORDER BY id")).all() for table in ("payment", "payment_line", "attempt", "event", "journal")
+            session.execute(text(f"SELECT * FROM {table} ORDER BY id")).all()
+            for table in ("payment", "payment_line", "attempt", "event", "journal")
         ]
 
 

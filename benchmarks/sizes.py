@@ -1,0 +1,31 @@
+"""How much is measured, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """One run of the benchmarks. Every figure printed is the median of its rounds."""
+
+    rounds: int = 5
+    warm_up_s: float = 5.0
+    creates_s: float = 3.0
+    lifecycles_s: float = 4.0
+    floor_s: float = 3.0
+    compared: int = 200
+    """Life-cycles of each kind whose rows are counted and compared, a multiple of the floor's clients."""
+    settled: int = 100_000
+    """Paid payments of one settled day, and lines of its file; there are as many days as rounds."""
+    inside: int = 400
+    """Requests timed inside one process."""
+    connections: int = 16
+    workers: int = 2
+    threads: int = 4
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    rounds=1, warm_up_s=0.5, creates_s=1.0, lifecycles_s=1.0, floor_s=1.0, compared=40, settled=2_000, inside=40
+)  # fmt: skip

@@ -1,0 +1,132 @@
+"""The sample registers are whole, say what they are, and can be filled in again."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from payhub.accounts.models import GatewayAccount, GatewaySecret
+from payhub.agencies.models import Agency, CollectingAccount, DayOff
+from payhub.agencies.service import collecting_account, successor_in_force
+from payhub.demo.seed import seed
+from payhub.demo.stories import STORIES, cases
+from payhub.demo.tables import rows
+from payhub.fees.models import Fee, Retention
+from payhub.payments.lines import resolve
+from payhub.portals.keys import authenticate
+from payhub.portals.models import Portal, PortalGrant
+from webhooks.models import WebhookEndpoint
+
+SAMPLE = Path(__file__).parents[2] / "config" / "sample"
+TODAY = date(2026, 11, 20)
+REGISTERS = (Agency, CollectingAccount, DayOff, Fee, Retention, Portal, PortalGrant, GatewayAccount, GatewaySecret, WebhookEndpoint)
+
+
+def counted(session):
+    return {kind.__tablename__: session.scalar(select(func.count()).select_from(kind)) for kind in REGISTERS}
+
+
+def test_there_are_agencies_fees_and_portals_enough_for_a_day(hub):
+    kinds = [fee.kind for versions in hub.registers.fees.values() for fee in versions]
+    assert len(hub.registers.agencies) >= 12
+    assert kinds.count("phi") >= 7
+    assert kinds.count("le_phi") >= 7
+    assert {portal.code for portal in hub.registers.portals.values()} == {"dvc-bo-tu-phap", "dvc-tay-ninh", "mot-cua-hcm", "kbnn"}
+
+
+def test_every_fee_has_a_budget_line_and_says_where_its_amount_is_from():
+    for fee in rows(SAMPLE, "fees"):
+        assert fee["kind"] in {"phi", "le_phi"}, fee
+        assert len(fee["budget_line"]) == 4, fee
+        assert fee["source"], fee
+
+
+def test_codes_of_phi_and_le_phi_tell_them_apart():
+    for fee in rows(SAMPLE, "fees"):
+        assert fee["code"].startswith("P-" if fee["kind"] == "phi" else "LP-")
+
+
+def test_every_agency_in_force_collects_both_kinds_on_accounts_of_its_own(hub):
+    numbers = set()
+    for agency in hub.registers.agencies.values():
+        if agency.valid_to is None:
+            for kind in ("phi", "le_phi"):
+                account = collecting_account(hub.registers, agency, kind, TODAY)
+                assert account is not None, (agency.code, kind)
+                numbers.add(account.number)
+    assert len(numbers) == 2 * sum(agency.valid_to is None for agency in hub.registers.agencies.values())
+
+
+@pytest.mark.parametrize(
+    ("code", "successor"),
+    [("000.00.00.G04", "000.00.00.G17"), ("000.00.00.G05", "000.00.00.G12"), ("000.00.00.G07", "000.00.00.G09"), ("000.00.00.G13", None)],
+)
+def test_an_abolished_agency_leads_to_its_successor_or_to_nobody(hub, code, successor):
+    abolished = hub.registers.agencies[code]
+    found = successor_in_force(hub.registers, abolished, TODAY)
+    assert (found.code if found else None) == successor
+    assert successor_in_force(hub.registers, abolished, date(2025, 2, 28)) is abolished
+
+
+def test_only_phi_are_retained():
+    phi = {fee["code"] for fee in rows(SAMPLE, "fees") if fee["kind"] == "phi"}
+    assert {row["fee"] for row in rows(SAMPLE, "retentions")} <= phi
+
+
+def test_every_case_of_a_demo_is_granted_and_priced(hub):
+    portals = {portal.code: portal for portal in hub.registers.portals.values()}
+    for case in cases(300, 1, SAMPLE, TODAY):
+        lines = resolve(hub.registers, portals[case.portal], case.request["lines"], case.request["dossier"], TODAY)
+        account = hub.registers.gateway_accounts["vnpay-main"]
+        assert account.minimum <= sum(line["amount"] for line in lines) <= account.maximum
+
+
+def test_a_demo_of_three_hundred_tells_every_story_with_all_its_fees_and_agencies():
+    made = cases(300, 1, SAMPLE, TODAY)
+    lines = [line for case in made for line in case.request["lines"]]
+    assert len(made) == 300
+    assert {case.story for case in made} == set(STORIES)
+    assert len({line["fee"] for line in lines}) >= 12
+    assert len({line["agency"] for line in lines}) >= 8
+    assert len({case.request["dossier"] for case in made}) == 300
+
+
+def test_the_same_seed_gives_the_same_cases():
+    assert cases(60, 7, SAMPLE, TODAY) == cases(60, 7, SAMPLE, TODAY)
+    assert cases(60, 7, SAMPLE, TODAY) != cases(60, 8, SAMPLE, TODAY)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 40, 301])
+def test_a_demo_has_as_many_cases_as_it_was_asked_for(count):
+    assert len(cases(count, 1, SAMPLE, TODAY)) == count
+
+
+def test_seeding_again_adds_nothing_but_keys(hub, keys):
+    urls = {"dvc-tay-ninh": "http://127.0.0.1:1/webhooks"}
+    first = seed(hub, SAMPLE, webhook_urls=urls)
+    with hub.db.session() as session:
+        before = counted(session)
+    second = seed(hub, SAMPLE, webhook_urls=urls)
+    with hub.db.session() as session:
+        assert counted(session) == before
+    assert list(first.webhook_secrets) == ["dvc-tay-ninh"]
+    assert not second.webhook_secrets
+    for made in (keys, first.keys, second.keys):
+        caller = authenticate(hub.registers, made["kbnn"], "test", hub.clock.now())
+        assert caller.portal.code == "kbnn"
+        assert not caller.may("payments:write")
+
+
+def test_seeding_again_brings_addresses_up_to_date_and_keeps_the_older_secret_live(hub):
+    seed(hub, SAMPLE, endpoints_of={"pay": "http://127.0.0.1:2/pay", "api": "http://127.0.0.1:2/api"}, secret="another")
+    account = hub.registers.gateway_accounts["vnpay-main"]
+    protocol = hub.registers.protocol_accounts[account.id]
+    assert protocol.endpoints["pay"] == "http://127.0.0.1:2/pay"
+    assert len(protocol.secrets) == 2
+
+
+def test_origins_of_a_demo_are_added_to_those_of_the_register(hub):
+    seed(hub, SAMPLE, origins={"mot-cua-hcm": ["http://127.0.0.1:3"]})
+    portal = next(portal for portal in hub.registers.portals.values() if portal.code == "mot-cua-hcm")
+    assert portal.return_origins == ["https://motcua.hochiminhcity.example", "http://127.0.0.1:3"]
