@@ -52,6 +52,14 @@ def facts(engine: Engine) -> dict[str, Any]:
     }
 
 
+def child_running(ending: str) -> int:
+    """Return the child of this process whose command line ends so, its words parted by NUL bytes."""
+    for pid in _children().get(os.getpid(), ()):
+        if Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").endswith(ending):
+            return pid
+    raise LookupError(ending.replace("\0", " ").strip())
+
+
 def _stat(pid: int) -> list[str]:
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

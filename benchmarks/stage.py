@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, make_url
 
+from benchmarks.machine import child_running
 from benchmarks.sizes import Sizes
 from benchmarks.steps import Target
 from payhub import embedded
@@ -49,17 +50,13 @@ class Stage:
         """A folder of this run's own."""
         return self.surroundings.folder
 
-    @property
-    def sockets(self) -> Path:
-        """The folder of PostgreSQL's socket."""
-        return Path(str(make_url(self.surroundings.database_url).query["host"]))
-
-    def pgbench(self) -> list[str]:
+    def pgbench(self, *options: str) -> list[str]:
         """Return the command that runs pgbench on this database."""
         url = make_url(self.surroundings.database_url)
         data = self.surroundings.home / "postgres"
         program = find_postgres("auto", int((data / "PG_VERSION").read_text()), data)["pgbench"]
-        return [program, "-h", str(url.query["host"]), "-p", str(url.query["port"]), "-U", str(url.username), str(url.database)]
+        where = ["-h", str(url.query["host"]), "-p", str(url.query["port"]), "-U", str(url.username)]
+        return [program, *options, *where, str(url.database)]
 
 
 @contextmanager
@@ -93,12 +90,10 @@ def _settings(folder: Path, sizes: Sizes) -> Path:
 @contextmanager
 def running(stage: Stage) -> Iterator[Mapping[str, int]]:
     """Run web, worker and scheduler; lend their process ids by name."""
-    pids: dict[str, int] = {}
     with Processes(stage.root, stage.folder, stage.surroundings.environment) as processes:
         for name in ("web", "worker", "scheduler"):
             processes.start(name, "-m", "payhub", name)
         processes.wait_for_answer(f"{stage.surroundings.base_url}/readyz")
         processes.check()
-        pids.update({name: process.pid for name, process in processes._running.items()})  # noqa: SLF001 - read, never changed
-        yield pids
+        yield {name: child_running(f"payhub\0{name}\0") for name in ("web", "worker", "scheduler")}
         processes.check()

@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import reconciliation
 import webhooks
 from gateways.registry import GATEWAYS
-from payhub import http, log, openapi, settings
+from payhub import checkout, http, log, openapi, settings
 from payhub.clock import Clock, SystemClock
 from payhub.hub import Hub, build
 from payhub.ledger.laws import LAWS
@@ -20,16 +20,11 @@ from payhub.payments.views import bp as payments_bp
 from payhub.registry import Periodic, Registry
 from payhub.settings import Settings
 
-try:
-    from payhub import checkout
-except ImportError:
-    checkout = None
-
 
 def registry() -> Registry:
     """Collect what the hub and its rooms offer."""
     offers = Registry(
-        blueprints=[payments_bp, openapi.bp, metrics_bp, *getattr(checkout, "BLUEPRINTS", [])],
+        blueprints=[payments_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS],
         periodic=[
             Periodic("payhub.payments.jobs.check_due", lambda s: s.jobs.checks_s),
             Periodic("payhub.payments.jobs.expire_due", lambda s: s.jobs.expiry_s),
@@ -38,7 +33,7 @@ def registry() -> Registry:
         laws=list(LAWS),
     )
     for room in (webhooks, reconciliation):
-        getattr(room, "init_app", lambda _: None)(offers)
+        room.init_app(offers)
     return offers
 
 

@@ -68,9 +68,15 @@ class Database:
             pool_timeout=10,
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
+            hide_parameters=True,
             connect_args={
                 "options": f"-c statement_timeout={settings.statement_timeout_s}s -c timezone=UTC -c lock_timeout=10s",
                 "application_name": "payhub",
+                # A server that vanishes without a word is noticed within seconds.
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 20_000,
             },
         )
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -65,7 +65,9 @@ def _ask(hub: Hub, account: str, period_on: date) -> uuid.UUID:
     with hub.db.session() as session:
         settlement = settlements.current(session, settlements.account_of(hub, account), period_on)
         if settlement is None:
-            raise SettlementMissing(Text(f"{account}, {period_on}", f"{account}, {period_on}"))
+            raise SettlementMissing(
+                Text(f"Chưa có tệp của {account} ngày {period_on}", f"There is no file of {account} for {period_on} yet")
+            )
         return runs.ask_run(session, settlement, hub.clock.now())
 
 

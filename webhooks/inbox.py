@@ -104,7 +104,7 @@ def _under_lock(hub: Hub, session: Session, message: Message, notice: Notice) ->
     again = session.scalar(
         select(Callback)
         .where(Callback.gateway_account_id == message.account.id, Callback.digest == message.digest)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     if found is None:
         verdict = Verdict.UNKNOWN_REFERENCE

@@ -19,7 +19,7 @@ from webhooks.models import Callback
 
 Books = Sequence[Mapping[str, Any]]
 
-_STATES = text("SELECT state, count(*) FROM payment GROUP BY state ORDER BY state")
+_STATES = text("SELECT state, count(*) AS payments FROM payment GROUP BY state ORDER BY state")
 _ATTEMPTS = text("SELECT reference, state, applied, confirmed FROM attempt")
 _DUE = text("SELECT coalesce(sum(l.amount), 0) FROM payment_line l JOIN payment p ON p.id = l.payment_id WHERE p.state = 'paid'")
 _BALANCE = text("SELECT coalesce(sum(amount), 0) FROM posting WHERE account = :account")
@@ -90,7 +90,7 @@ def gather(
         return Evidence(
             lived=lived,
             planned=planned,
-            states=dict(connection.execute(_STATES).tuples().all()),
+            states={row.state: row.payments for row in connection.execute(_STATES)},
             attempts={row.reference: Attempt(row.state, row.applied, row.confirmed) for row in connection.execute(_ATTEMPTS)},
             due=_number(connection, _DUE),
             owed=-_number(connection, _BALANCE, account="owed"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -88,6 +89,7 @@ class Portal:
             answer = self._http.post(f"{self._api}/v1/payments", json=body, headers=headers, timeout=30)
             if answer.status_code not in _BUSY or answer.json().get("code") not in _PASSING:
                 break
+            time.sleep(float(answer.headers.get("Retry-After", "1")))
         if answer.status_code != HTTPStatus.CREATED:
             raise DemoFailed(f"POST /v1/payments answered {answer.status_code}: {answer.text[:300]}")
         payment: dict[str, Any] = answer.json()

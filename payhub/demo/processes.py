@@ -27,8 +27,8 @@ _POLL_S = 0.05
 class Processes:
     """Children in process groups of their own: a Ctrl-C at the terminal reaches only us, and we stop them in order."""
 
-    def __init__(self, root: Path, logs: Path, environment: Mapping[str, str]) -> None:
-        self._root, self._logs, self._environment = root, logs, dict(environment)
+    def __init__(self, root: Path, logs: Path, environment: Mapping[str, str], stop_s: float = STOP_S) -> None:
+        self._root, self._logs, self._environment, self._stop_s = root, logs, dict(environment), stop_s
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -77,7 +77,7 @@ class Processes:
         for process in reversed(self._running.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + STOP_S
+        deadline = time.monotonic() + self._stop_s
         for process in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))

@@ -81,7 +81,7 @@ def _webhooks(day: Evidence) -> Iterator[Proof]:
     heard = [(told["payment"], told["sequence"]) for told in messages]
     counts = sum((portal.counts for portal in day.portals), Counter[str]())
     figures = f"{counts['verified']:,} verified, {counts['stumbled']} taken only when sent again"
-    yield Proof("every webhook's signature is verified by the portal", counts["refused"] == 0 and len(heard) > 0, figures)
+    yield Proof("every webhook's signature is verified by the portal", counts["refused"] == 0, figures)
     yield _nothing("no webhook is lost", day.told - set(heard), len(day.told))
     yield _nothing("no webhook is doubled or made up", [*(Counter(heard) - Counter(day.told))], len(heard))
     latest: dict[str, int] = {}

@@ -23,10 +23,14 @@ from payhub.registers import Registers
 _TRIES = 3
 
 
+def open_accounts(hub: Hub, registers: Registers) -> Sequence[GatewayAccount]:
+    """Return the gateway accounts in use now, in the order they are offered."""
+    return [account for account in registers.gateway_accounts.values() if _open(hub, account)]
+
+
 def offered(hub: Hub, registers: Registers, amount: int, currency: str) -> Sequence[GatewayAccount]:
     """Return the gateway accounts that can take this amount now, in the order they are offered."""
-    accounts = registers.gateway_accounts.values()
-    return [account for account in accounts if _open(hub, account) and _takes(account, amount, currency)]
+    return [account for account in open_accounts(hub, registers) if _takes(account, amount, currency)]
 
 
 def _open(hub: Hub, account: GatewayAccount) -> bool:
@@ -48,7 +52,7 @@ def start(hub: Hub, payment_id: uuid.UUID, account_code: str, form_token: uuid.U
         raise GatewayNotOffered
     for _ in range(_TRIES):
         now = hub.clock.now().replace(microsecond=0)
-        values = _values(hub, account, payment_id, form_token, now)
+        values = _values(hub, account, payment_id, form_token, client_ip, now)
         with hub.db.autocommit() as connection:
             row = connection.execute(START, parameters(values)).one_or_none()
         if row is not None:
@@ -57,18 +61,21 @@ def start(hub: Hub, payment_id: uuid.UUID, account_code: str, form_token: uuid.U
         if sent is not None:
             attempt, payment = sent
             first = hub.registers.gateway_accounts_by_id[attempt.gateway_account_id]
-            return _order(hub, first, attempt.reference, attempt.ordered_at, payment, client_ip)
+            return _order(hub, first, attempt.reference, attempt.ordered_at, payment, attempt.client_ip or client_ip)
         if not _still_open(hub, account, payment_id):
             return None
     return None
 
 
-def _values(hub: Hub, account: GatewayAccount, payment_id: uuid.UUID, form_token: uuid.UUID, now: datetime) -> dict[str, Any]:
+def _values(
+    hub: Hub, account: GatewayAccount, payment_id: uuid.UUID, form_token: uuid.UUID, client_ip: str, now: datetime
+) -> dict[str, Any]:
     code, attempt_id, times = ids.new_code(), ids.new_id(), hub.settings.payments
     reference = hub.gateways[account.gateway].reference(code, now)
     return {
         "payment_id": payment_id,
         "form_token": form_token,
+        "client_ip": client_ip,
         "attempt_id": attempt_id,
         "gateway_account_id": account.id,
         "minimum": account.minimum,

@@ -81,14 +81,17 @@ def _abandon(session: Session, account: GatewayAccount, payment: Payment, attemp
         return
     states.check("attempt", attempt.state, AttemptState.FAILED)
     attempt.state, attempt.reason, attempt.raw_code = AttemptState.FAILED, "abandoned", notice.raw_code
-    attempt.ended_at, attempt.next_check_at = now, None
+    attempt.ended_at, attempt.next_check_at, attempt.client_ip = now, None, None
     data = {"attempt": str(attempt.id), "attempt_state": attempt.state, "gateway_account": account.code, "reason": "abandoned"}
     record(session, payment, "attempt.failed", now, data)
 
 
 def _schedule(hub: Hub, session: Session, account: GatewayAccount, payment: Payment, attempt: Attempt, now: datetime) -> None:
-    """Set when to ask next; after the last step open a discrepancy instead, and stay unknown."""
-    if attempt.state not in UNDECIDED:
+    """Set when to ask next; after the last step open a discrepancy instead, and stay unknown.
+
+    Who asks early, a citizen's return for one, takes no step of the ladder away.
+    """
+    if attempt.state not in UNDECIDED or (attempt.next_check_at is not None and attempt.next_check_at > now):
         return
     attempt.checks += 1
     ladder = hub.settings.payments.ladder_s

@@ -30,7 +30,7 @@ def expire(hub: Hub, payment_id: uuid.UUID) -> None:
     """Close a payment to new attempts, and end it as soon as every attempt is decided or past its expiry at the gateway."""
     now = hub.clock.now()
     with hub.db.session() as session:
-        payment = session.scalar(select(Payment).where(Payment.id == payment_id).with_for_update())
+        payment = session.scalar(select(Payment).where(Payment.id == payment_id).with_for_update(key_share=True))
         if payment is None or payment.state != PaymentState.OPEN or payment.expires_at > now:
             return
         if payment.closing_at is None:

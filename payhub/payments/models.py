@@ -108,6 +108,8 @@ class Attempt(Base):
     reference: Mapped[str]
     form_token: Mapped[uuid.UUID]
     """The one-use token of the form that started it: a double click is one attempt."""
+    client_ip: Mapped[str | None]
+    """The citizen's address, which the order carries; kept so that the same form gives the same order, forgotten when it ends."""
     state: Mapped[str]
     reason: Mapped[str | None]
     """Why it ended where the gateway did not say, `abandoned` for one."""

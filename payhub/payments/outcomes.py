@@ -80,8 +80,10 @@ def find(session: Session, account: GatewayAccount, reference: str) -> tuple[Pay
     ).one_or_none()
     if found is None:
         return None
-    payment = session.scalars(select(Payment).where(Payment.id == found.payment_id).with_for_update()).one()
-    attempts = session.scalars(select(Attempt).where(Attempt.payment_id == payment.id).order_by(Attempt.id).with_for_update()).all()
+    payment = session.scalars(select(Payment).where(Payment.id == found.payment_id).with_for_update(key_share=True)).one()
+    attempts = session.scalars(
+        select(Attempt).where(Attempt.payment_id == payment.id).order_by(Attempt.id).with_for_update(key_share=True)
+    ).all()
     return payment, next(attempt for attempt in attempts if attempt.id == found.id)
 
 
@@ -186,7 +188,7 @@ def _reversed(change: Change) -> Verdict:
         record(change.session, payment, "payment.reversed", change.now, _data(change, state="reversed"))
     else:
         receipt = change.session.scalars(
-            select(UnappliedReceipt).where(UnappliedReceipt.attempt_id == attempt.id).with_for_update()
+            select(UnappliedReceipt).where(UnappliedReceipt.attempt_id == attempt.id).with_for_update(key_share=True)
         ).one()
         receipt.remaining = 0
         change.session.flush()
@@ -229,6 +231,7 @@ def _move(change: Change, state: AttemptState) -> None:
     attempt, notice = change.attempt, change.notice
     states.check("attempt", attempt.state, state)
     attempt.state, attempt.raw_code, attempt.ended_at, attempt.next_check_at = state, notice.raw_code, change.now, None
+    attempt.client_ip = None
     attempt.method = notice.method or attempt.method
     if state in {AttemptState.SUCCEEDED, AttemptState.CONFLICTED}:
         attempt.confirmed, attempt.gateway_transaction = notice.amount, notice.transaction

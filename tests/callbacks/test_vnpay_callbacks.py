@@ -219,3 +219,13 @@ def test_the_message_is_kept_sealed(citizen, rows, hub) -> None:
     citizen.call_back(message)
     [(callback_id, key, data)] = rows("SELECT id, raw_key, raw FROM callback")
     assert hub.keyring.open(Sealed(key, data), f"callback {callback_id}") == message.encode() + b"\0"
+
+
+def test_the_same_form_from_another_address_is_still_the_same_order_and_the_address_is_forgotten(citizen, rows, hub) -> None:
+    form = uuid.uuid4()
+    first = attempts.start(hub, citizen.id, "vnpay-main", form, "203.0.113.5")
+    assert attempts.start(hub, citizen.id, "vnpay-main", form, "198.51.100.7") == first
+    [(reference, kept)] = rows("SELECT reference, client_ip FROM attempt")
+    assert kept == "203.0.113.5"
+    citizen.says(reference)
+    assert rows("SELECT client_ip FROM attempt") == [(None,)]

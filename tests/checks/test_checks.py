@@ -137,3 +137,10 @@ def test_an_answer_with_another_secret_is_not_believed(hub, clock, pay_url) -> N
     assert check_due(hub) == 1
     assert attempt_of(hub).state == "created"
     assert parse_qs(urlsplit(pay_url).query)["vnp_TxnRef"] == [attempt_of(hub).reference]
+
+
+def test_asking_early_takes_no_step_of_the_ladder(hub, pay_url) -> None:
+    for _ in range(10):
+        checks.check(hub, attempt_of(hub).id)
+    assert attempt_of(hub).checks == 0
+    assert attempt_of(hub).next_check_at is not None

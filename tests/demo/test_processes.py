@@ -15,7 +15,7 @@ PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 
 
 @pytest.fixture
 def processes(tmp_path):
-    with Processes(tmp_path, tmp_path, {**os.environ, "PAYHUB_TEST_MARK": str(tmp_path)}) as running:
+    with Processes(tmp_path, tmp_path, {**os.environ, "PAYHUB_TEST_MARK": str(tmp_path)}, stop_s=0.5) as running:
         yield running
 
 
@@ -49,8 +49,7 @@ def test_waiting_ends_with_patience(processes):
         processes.wait_until(lambda: False, lambda: "godot", 0.1)
 
 
-def test_a_child_that_refuses_to_end_is_ended(processes, tmp_path, monkeypatch):
-    monkeypatch.setattr("payhub.demo.processes.STOP_S", 0.2)
+def test_a_child_that_refuses_to_end_is_ended(processes, tmp_path):
     processes.start("stubborn", "-c", STUBBORN)
     processes.wait_until(said_up(processes, "stubborn"), lambda: "it", 20)
     processes.stop()

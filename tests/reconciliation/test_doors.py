@@ -12,6 +12,7 @@ from rq.timeouts import TimerDeathPenalty
 
 from payhub import jobs as payhub_jobs
 from reconciliation import commands, jobs
+from reconciliation.errors import SettlementMissing
 from reconciliation.models import Run
 
 
@@ -163,9 +164,9 @@ def test_reconcile_imports_runs_and_prints(desk, payhub, tmp_path) -> None:
 
 
 def test_reconcile_without_a_file_says_that_there_is_none(payhub) -> None:
-    assert "There is no settlement file" in str(payhub("reconcile", "vnpay-main", "2026-11-20", "--now").exception) or "vnpay-main" in str(
-        payhub("reconcile", "vnpay-main", "2026-11-20", "--now").exception
-    )
+    refused = payhub("reconcile", "vnpay-main", "2026-11-20", "--now").exception
+    assert isinstance(refused, SettlementMissing)
+    assert "2026-11-20" in str(refused)
 
 
 def test_reconcile_waits_for_a_worker(desk, payhub, work, monkeypatch) -> None:

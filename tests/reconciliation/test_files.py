@@ -92,7 +92,7 @@ BAD_ROWS = {
     "zero": ({"amount": "0"}, "SoTien", "not_an_amount"),
     "thousands": ({"amount": "10.000"}, "SoTien", "not_an_amount"),
     "too large": ({"amount": "9" * 17}, "SoTien", "not_an_amount"),
-    "other digits": ({"amount": "١٠"}, "SoTien", "not_an_amount"),
+    "other digits": ({"amount": "\N{ARABIC-INDIC DIGIT ONE}0"}, "SoTien", "not_an_amount"),
     "fee": ({"fee": "1,5"}, "Phi", "not_a_fee"),
     "31 November": ({"at": "31/11/2026 09:30:00"}, "ThoiGian", "not_a_time"),
     "American date": ({"at": "11/20/2026 09:30:00"}, "ThoiGian", "not_a_time"),
