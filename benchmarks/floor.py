@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 from psycopg.types.json import Json, Jsonb
 from sqlalchemy import Engine, event
 
@@ -29,8 +29,8 @@ CLIENTS, THREADS = 8, 2
 _WARM = 8
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _VARIABLE = re.compile(r":(?=[A-Za-z_])")
-# Numbers of one life-cycle: rounds by a thousand million, clients by a hundred million.
-_HEAD = "\\set i :i + 1\n\\set n :round * 1000000000 + :client_id * 100000000 + :i\n"
+# A number of its own for every life-cycle of every client of every round, of ten digits at most.
+_HEAD = "\\set i :i + 1\n\\set n :round * 100000000 + :client_id * 10000000 + :i\n"
 _SHORTEST = 11
 
 
@@ -115,8 +115,10 @@ def script(first: Sequence[Sent], second: Sequence[Sent]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return what a parameter is made of: json as the types of json."""
-    return orjson.loads(orjson.dumps(value.obj)) if isinstance(value, Json | Jsonb) else value
+    """Return what a parameter is made of: json as the types of json, bytes as bytes."""
+    if isinstance(value, Json | Jsonb):
+        return orjson.loads(orjson.dumps(value.obj))
+    return bytes(value.obj) if isinstance(value, psycopg.Binary) else value
 
 
 def _learn(one: Any, other: Any, fresh: dict[str, str]) -> None:
@@ -139,7 +141,7 @@ def _another(value: Any, ordinal: int) -> str | None:
     if _is_uuid(text):
         if uuid.UUID(text).version == 7:
             # Sorted by time, as the hub's own: the rows of one life-cycle lie side by side.
-            return f"('{text[:8]}-{text[9:13]}-7' || substr(lpad(to_hex(:n::bigint), 15, '0'), 1, 3) || '-8' || substr(lpad(to_hex(:n::bigint), 15, '0'), 4, 3) || '-' || substr(lpad(to_hex(:n::bigint), 15, '0'), 7, 9) || '{ordinal:03x}')"
+            return f"('{text[:13]}-7000-8000-' || lpad(to_hex(:n::bigint), 10, '0') || '{ordinal:02x}')"
         return f"md5(:n::bigint::text || ' {ordinal}')::uuid::text"
     if isinstance(value, bytes):
         return f"sha256(convert_to(:n::bigint::text || ' {ordinal}', 'UTF8'))" if len(value) == 32 else None
@@ -147,9 +149,9 @@ def _another(value: Any, ordinal: int) -> str | None:
         return f"hashint8extended(:n::bigint, {ordinal})"
     if len(text) <= _SHORTEST:
         raise FloorFailed(f"a value of {len(text)} characters differs between two life-cycles; the floor cannot make others like it")
-    # Reversed, so that they fall all over an index, as random ones do. The hub's numbers never begin with a zero.
+    # Reversed, so that they fall all over an index, as random ones do. No other number begins like these.
     if text.isdecimal():
-        return f"('0' || reverse(lpad(:n::bigint::text, {len(text) - 1}, '0')))"
+        return f"('01' || reverse(lpad(:n::bigint::text, {len(text) - 2}, '0')))"
     return f"rpad(reverse(lpad(to_hex(:n::bigint), 10, '0')), {len(text)}, 'x')"
 
 
@@ -168,19 +170,25 @@ def _written(sent: Sent, fresh: Mapping[str, str]) -> str:
 
 def _literal(value: Any, fresh: Mapping[str, str]) -> str:
     """Write a parameter as SQL, what is fresh in it made anew."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | bytes) and _key(value) in fresh:
-        return fresh[_key(value)]
-    if isinstance(value, bytes):
-        return f"'\\x{value.hex()}'::bytea"
-    if isinstance(value, int):
-        return f"({value})"
-    if isinstance(value, date | datetime):
-        return f"'{value.isoformat()}'"
-    text = json.dumps(_plain(value), ensure_ascii=False) if isinstance(value, Json | Jsonb) else str(value)
+    match _plain(value):
+        case None:
+            return "NULL"
+        case bool() as truth:
+            return str(truth).lower()
+        case int() as number:
+            return fresh.get(_key(number)) or f"({number})"
+        case bytes() as data:
+            return fresh.get(_key(data)) or f"'\\x{data.hex()}'::bytea"
+        case date() as at:
+            return f"'{at.isoformat()}'"
+        case dict() | list() as tree:
+            return _text(json.dumps(tree, ensure_ascii=False), fresh)
+        case other:
+            return _text(str(other), fresh)
+
+
+def _text(text: str, fresh: Mapping[str, str]) -> str:
+    """Write a text, the fresh values in it made anew."""
     known = [each for each in fresh if each in text]
     if not known:
         return _quoted(text)

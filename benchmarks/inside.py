@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 
@@ -11,7 +10,7 @@ from flask import Flask
 
 from benchmarks.stage import Stage
 from benchmarks.steps import Answer, Request, Script, Target
-from payhub import log, settings
+from payhub import settings
 from payhub.app import create_app, make_hub
 from payhub.hub import Hub
 
@@ -46,15 +45,13 @@ def inside(stage: Stage, database_url: str | None = None) -> Iterator[Inside]:
     """
     environment = {**stage.surroundings.environment, "PAYHUB_API__REGISTER_S": "86400"}
     hub = make_hub(settings.load({**environment, "DATABASE_URL": database_url or stage.surroundings.database_url}))
-    with (stage.folder / "inside.log").open("a", encoding="utf-8") as lines, redirect_stderr(lines):
-        try:
+    try:
+        with redirect_stderr(stage.log):
             app = create_app(hub=hub)
-            yield Inside(app, hub, _sender(app), stage.target)
-        finally:
-            hub.db.close()
-            hub.redis.close()
-            log.configure(dataclasses.replace(hub.settings.log, level="WARNING"))
-    assert sys.stderr is not lines
+        yield Inside(app, hub, _sender(app), stage.target)
+    finally:
+        hub.db.close()
+        hub.redis.close()
 
 
 def _sender(app: Flask) -> Send:

@@ -34,6 +34,19 @@ def between(before: Written, after: Written) -> Written:
     return {table: (change[0], change[1], change[2]) for table, change in sorted(changes.items()) if any(change)}
 
 
+def quiet(engine: Engine, nudge: Callable[[], None]) -> Written:
+    """Wait until nothing is left to be counted, and return the counters."""
+    deadline, before = time.monotonic() + _PATIENCE_S, written(engine)
+    while True:
+        # Longer than the second that a server process may keep its counters to itself.
+        time.sleep(1.1)
+        nudge()
+        after = written(engine)
+        if not between(before, after) or time.monotonic() > deadline:
+            return after
+        before = after
+
+
 def settled(engine: Engine, before: Written, *, payments: int, nudge: Callable[[], None]) -> Written:
     """Wait until so many life-cycles are counted whole, and return what they wrote.
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import Engine, make_url
 
 from benchmarks.machine import child_running
 from benchmarks.sizes import Sizes
 from benchmarks.steps import Target
-from payhub import embedded
+from payhub import embedded, log
 from payhub.crypto import new_key
 from payhub.demo.processes import Processes
 from payhub.demo.seed import DEVELOPMENT_SECRET, seed
@@ -34,6 +35,8 @@ class Stage:
     servers: embedded.Servers
     hub: Hub
     target: Target
+    log: IO[str]
+    """What this very process logs."""
 
     @property
     def engine(self) -> Engine:
@@ -71,10 +74,13 @@ def stores(root: Path, home: Path, sizes: Sizes) -> Iterator[Stage]:
             root=root, home=home, folder=folder, config=_settings(folder, sizes), database_url=database_url, redis_url=redis_url,
             web_port=web, simulator_port=nobody,
         )  # fmt: skip
+        lines = stack.enter_context((folder / "bench.log").open("w", encoding="utf-8", buffering=1))
         hub = stack.enter_context(surroundings.hub())
+        with redirect_stderr(lines):
+            log.configure(hub.settings.log)
         seeded = seed(hub, surroundings.sample, endpoints_of=_NOWHERE)
         target = Target(HOST, web, seeded.keys[PORTAL], DEVELOPMENT_SECRET, TERMINAL, ACCOUNT)
-        yield Stage(surroundings, servers, hub, target)
+        yield Stage(surroundings, servers, hub, target, lines)
 
 
 def _settings(folder: Path, sizes: Sizes) -> Path:

@@ -6,8 +6,9 @@ LAWS = [
     Law(
         "settlement lines and proofs name rows that are there",
         "SELECT (SELECT count(*) FROM settlement_line) + (SELECT count(*) FROM proof)",
-        "SELECT l.id, l.settlement_id FROM settlement_line l WHERE NOT EXISTS (SELECT FROM settlement s WHERE s.id = l.settlement_id) "
-        "UNION ALL SELECT p.id, p.run_id FROM proof p LEFT JOIN run r ON r.id = p.run_id LEFT JOIN attempt a ON a.id = p.attempt_id "
+        "SELECT l.id, l.settlement_id FROM settlement_line l LEFT JOIN settlement s ON s.id = l.settlement_id WHERE s.id IS NULL "
+        "UNION ALL SELECT p.id, p.run_id FROM proof p "
+        "LEFT JOIN run r ON r.id = p.run_id LEFT JOIN attempt a ON a.id = p.attempt_id "
         "LEFT JOIN payment_line y ON y.id = p.payment_line_id LEFT JOIN settlement_line l ON l.id = p.settlement_line_id "
         "WHERE r.id IS NULL OR a.id IS NULL OR y.id IS NULL OR l.id IS NULL OR r.state <> 'done'",
     ),

@@ -12,4 +12,5 @@ def init_app(registry: Registry) -> None:
     registry.periodic += [
         Periodic("webhooks.jobs.relay", lambda settings: settings.jobs.relay_s),
         Periodic("webhooks.jobs.deliver_due", lambda settings: settings.jobs.deliveries_s),
+        Periodic("webhooks.jobs.sweep", lambda settings: settings.jobs.sweep_s),
     ]

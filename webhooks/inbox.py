@@ -27,6 +27,7 @@ from payhub.hub import Hub
 from payhub.payments.outcomes import find, success, under_lock
 from payhub.payments.statements import parameters, succeed
 from payhub.registry import Law
+from webhooks import unverified
 from webhooks.models import Callback
 
 _log = log.get(__name__)
@@ -72,7 +73,8 @@ def _take(hub: Hub, message: Message) -> Verdict:
         notice = hub.gateways[account.gateway].read_callback(hub.registers.protocol_accounts[account.id], message.incoming)
     except GatewayError as error:
         verdict = Verdict.FORGED if isinstance(error, Forged) else Verdict.MALFORMED
-        _keep_unverified(hub, message, verdict)
+        if unverified.room_for(hub, message.source, message.received_at):
+            _keep_unverified(hub, message, verdict)
         _log.warning("callback.refused", gateway=account.code, verdict=verdict, why=str(error))
         return verdict
     verdict = _apply(hub, message, notice)

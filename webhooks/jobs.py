@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from payhub import jobs
 from webhooks import relay as relays
+from webhooks import unverified
 from webhooks.couriers import Couriers
 
 _COURIERS = Couriers()
@@ -20,3 +21,10 @@ def relay() -> None:
 def deliver_due() -> None:
     """Send every delivery that is due."""
     _COURIERS.deliver_due(jobs.hub(), _PATIENCE_S)
+
+
+def sweep() -> None:
+    """Forget messages that nobody signed for and that are old."""
+    hub = jobs.hub()
+    with hub.db.session() as session:
+        unverified.sweep(session, hub.clock.now())

@@ -22,6 +22,7 @@ class Callback(Base):
     __table_args__ = (
         Index("uq_callback_digest", "gateway_account_id", "digest", unique=True, postgresql_where="digest IS NOT NULL"),
         Index("ix_callback_attempt_id", "attempt_id"),
+        Index("ix_callback_unverified", "received_at", postgresql_where="digest IS NULL"),
         CheckConstraint(
             "verdict IN ('recorded', 'repeated', 'unknown_reference', 'wrong_amount', 'forged', 'malformed', 'our_fault')",
             name="verdict",

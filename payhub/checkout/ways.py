@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from payhub.accounts.models import GatewayAccount
 from payhub.hub import Hub
-from payhub.payments.attempts import offered
+from payhub.payments.attempts import offered, open_accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,5 @@ def ways(hub: Hub, total: int, currency: str) -> Sequence[Way]:
     """Return the ways to pay a total, those that take it first; what is closed or of another currency is no way at all."""
     registers = hub.registers
     taking = offered(hub, registers, total, currency)
-    accounts = registers.gateway_accounts.values()
-    others = [each for each in accounts if each not in taking and each in offered(hub, registers, each.minimum, currency)]
+    others = [each for each in open_accounts(hub, registers) if each not in taking and each.currency == currency]
     return [*(Way(account, takes=True) for account in taking), *(Way(account, takes=False) for account in others)]

@@ -100,7 +100,7 @@ def print_next(console: Console, surroundings: Surroundings, day: Evidence) -> N
     for line in (
         f"{folder / 'settlements'}  the gateway's files, with their deliberate disagreements",
         f"{folder / 'gateway-books.jsonl'}  everything the gateway did",
-        f"{surroundings.home / 'log'}  what each process said",
+        f"{surroundings.logs}  what each process said",
         "make serve  the same processes until Ctrl-C, with pages to click through",
         f"while that runs: . {environment}; .venv/bin/payhub totals {on}",
     ):

@@ -29,6 +29,7 @@ class Processes:
 
     def __init__(self, root: Path, logs: Path, environment: Mapping[str, str], stop_s: float = STOP_S) -> None:
         self._root, self._logs, self._environment, self._stop_s = root, logs, dict(environment), stop_s
+        logs.mkdir(parents=True, exist_ok=True)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:

@@ -107,7 +107,7 @@ def _scene(surroundings: Surroundings, console: Console) -> Iterator[_Scene]:
         for code, portal in portals.items():
             portal.key, portal.secret = seeded.keys[code], seeded.webhook_secrets[code]
         console.print("starting web, worker, scheduler and the gateway's simulator …")
-        processes = stack.enter_context(Processes(surroundings.root, surroundings.home / "log", surroundings.environment))
+        processes = stack.enter_context(Processes(surroundings.root, surroundings.logs, surroundings.environment))
         start_processes(processes, surroundings, simulator.configure(surroundings, seed=SEED, delays=DELAYS, tries=TRIES))
         yield _Scene(hub, surroundings, portals, Treasury(surroundings.base_url, seeded.keys[TREASURY]), processes, console)
 

@@ -71,6 +71,11 @@ class Surroundings:
         return self.root / "config" / "sample"
 
     @property
+    def logs(self) -> Path:
+        """Where its processes write what they say."""
+        return self.home / "log" / self.folder.name
+
+    @property
     def base_url(self) -> str:
         """How everybody reaches the hub."""
         return f"http://{HOST}:{self.web_port}"

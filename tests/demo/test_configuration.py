@@ -19,7 +19,12 @@ def test_it_needs_nothing_but_the_stores(name):
 
 @pytest.mark.parametrize("name", ["development", "demo", "test"])
 def test_its_key_is_refused_where_money_is_real(name):
-    environ = {"PAYHUB_CONFIG": str(CONFIG / f"{name}.toml"), "PAYHUB_MODE": "live", "PAYHUB_WEB__BASE_URL": "https://hub.example", **STORES}
+    environ = {
+        "PAYHUB_CONFIG": str(CONFIG / f"{name}.toml"),
+        "PAYHUB_MODE": "live",
+        "PAYHUB_WEB__BASE_URL": "https://hub.example",
+        **STORES,
+    }
     with pytest.raises(SettingsError, match="printed in the repository"):
         load(environ)
 

@@ -35,7 +35,9 @@ def begin(home, tmp_path):
     def begin(program):
         output = tmp_path / "output"
         with output.open("wb") as file:
-            child = subprocess.Popen([sys.executable, "-c", program, str(home)], cwd=ROOT, stdout=file, stderr=file, start_new_session=True)
+            child = subprocess.Popen(
+                [sys.executable, "-c", program, str(home)], cwd=ROOT, stdout=file, stderr=file, start_new_session=True
+            )
         started.append(child)
         return child, output
 
@@ -74,7 +76,15 @@ def test_every_proof_of_a_small_day_holds(home, capsys):
     assert "every proof holds" in said
     assert "BROKEN" not in said
     assert "Totals of the business day" in said
-    for kind in ("missing_at_gateway", "missing_at_hub", "amount_differs", "duplicate_at_gateway", "late", "reversed", "paid_twice"):
+    for kind in (
+        "missing_at_gateway",
+        "missing_at_hub",
+        "amount_differs",
+        "duplicate_at_gateway",
+        "late",
+        "reversed",
+        "paid_twice",
+    ):
         assert kind in said
     assert list((home / "demo" / "settlements").glob("vnpay-main-*.csv"))
     assert not left_of(home)
@@ -84,7 +94,7 @@ def test_every_proof_of_a_small_day_holds(home, capsys):
 def test_an_interrupted_demo_leaves_nothing_running(begin, home, number):
     child, output = begin(DEMO)
     wait_for(child, output, "starting web")
-    web = home / "log" / "web.log"
+    web = home / "log" / "demo" / "web.log"
     deadline = time.monotonic() + 30
     while not web.exists() or "callback" not in web.read_text():
         assert time.monotonic() < deadline, output.read_text()

@@ -59,7 +59,12 @@ def test_every_agency_in_force_collects_both_kinds_on_accounts_of_its_own(hub):
 
 @pytest.mark.parametrize(
     ("code", "successor"),
-    [("000.00.00.G04", "000.00.00.G17"), ("000.00.00.G05", "000.00.00.G12"), ("000.00.00.G07", "000.00.00.G09"), ("000.00.00.G13", None)],
+    [
+        ("000.00.00.G04", "000.00.00.G17"),
+        ("000.00.00.G05", "000.00.00.G12"),
+        ("000.00.00.G07", "000.00.00.G09"),
+        ("000.00.00.G13", None),
+    ],
 )
 def test_an_abolished_agency_leads_to_its_successor_or_to_nobody(hub, code, successor):
     abolished = hub.registers.agencies[code]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from payhub import migrate
+from payhub import deployment, migrate
 from payhub.app import registry
 from payhub.db import Base
 from payhub.ledger.prove import prove
@@ -136,5 +136,6 @@ def test_migrations_go_down_and_up_and_say_what_the_models_say(servers, admin) -
     assert (set(left), functions) == ({"alembic_version"}, [])
     migrate.upgrade(engine)
     assert migrate.current(engine) == migrate.heads()
+    assert deployment.Deployment.__tablename__ in Base.metadata.tables
     engine.dispose()
     admin(f"DROP DATABASE {name} WITH (FORCE)")

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, timezone
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from sqlalchemy import select, text
@@ -125,9 +125,9 @@ class Desk:
 
     # Both.
 
-    def take(self, rows: Iterable[Row] | bytes, on: date | None = None) -> Imported:
-        """Import rows or bytes for a day; nothing runs yet."""
-        body = rows if isinstance(rows, bytes) else self.write(rows)
+    def take(self, rows: Iterable[Row] | bytes | IO[bytes], on: date | None = None) -> Imported:
+        """Import rows, bytes or a stream for a day; nothing runs yet."""
+        body = rows if isinstance(rows, bytes | io.IOBase) else self.write(rows)
         on = on or self.day
         return import_settlement(self.hub, self.account, on, f"{on}.csv", body)
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import io
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from gateways.simulator.settlement import REFUND, Line, written
 from payhub.crypto import Sealed
 from payhub.errors import NotFound
-from reconciliation import errors, mappings
-from reconciliation.models import Settlement, SettlementLine, SettlementReject
+from reconciliation import errors, mappings, settlements
+from reconciliation.models import Settlement, SettlementLine
 
+MAPPINGS = Path(__file__).parents[2] / "config" / "mappings"
 ONE = timedelta(days=1)
 PERSON = "NGUYEN VAN AN 0912345678"
 
@@ -51,20 +55,25 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_file_that_is_not_whole_changes_nothing_and_says_where(desk, case) -> None:
+def test_a_file_that_is_not_whole_changes_nothing_and_says_where(desk) -> None:
     attempt = desk.pay()
     desk.settle([desk.row_of(attempt)])
-    make, error, row, field = REFUSED[case]
     before = desk.rows()
-    with pytest.raises(error) as refused:
-        desk.take(make(desk))
-    assert desk.rows() == before
-    assert refused.value.status == 422
-    assert (refused.value.facts.get("row"), refused.value.facts.get("field")) == (row, field)
-    if row:
-        assert f"Dòng {row}" in refused.value.detail.vi
-        assert f"Row {row}" in refused.value.detail.en
+    for case, (make, error, row, field) in REFUSED.items():
+        with pytest.raises(error) as refused:
+            desk.take(make(desk))
+        assert desk.rows() == before, case
+        assert refused.value.status == 422, case
+        assert (refused.value.facts.get("row"), refused.value.facts.get("field")) == (row, field), case
+        if row:
+            assert f"Dòng {row}" in refused.value.detail.vi, case
+            assert f"Row {row}" in refused.value.detail.en, case
+
+
+def test_a_file_larger_than_one_may_be_is_refused_before_it_is_read(desk, monkeypatch) -> None:
+    monkeypatch.setattr(settlements, "MAX_BYTES", 100)
+    with pytest.raises(errors.FileTooLarge):
+        desk.take(io.BytesIO(desk.write(good(desk))))
 
 
 def test_a_refusal_names_both_figures(desk) -> None:
@@ -106,20 +115,20 @@ BAD_ROWS = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_ROWS)
-def test_a_bad_row_is_set_aside_by_number_field_and_reason_and_the_rest_is_taken(desk, hub, case) -> None:
-    changes, field, reason = BAD_ROWS[case]
-    attempt = desk.pay()
-    rows = [desk.row_of(attempt), desk.row("BAD", 10_000).but(**changes), desk.row("X", 5_000)]
-    imported = desk.settle(desk.write(rows, total=attempt.amount + (-1 if changes.get("kind") else 1) * 10_000 + 5_000))
-    assert [(reject.number, reject.field, reject.reason) for reject in imported.rejects] == [(3, field, reason)]
-    assert (imported.settlement.line_count, imported.settlement.reject_count) == (2, 1)
-    assert desk.classes() == {"matched": 1, "missing_at_hub": 1}
-    kept = f"count_or_sum_differs settlement/{desk.day}"
-    assert desk.disputes()[kept] == 10_000
-    with hub.db.session() as session:
-        assert session.scalars(select(SettlementReject.number)).all() == [3]
-        assert session.scalars(select(SettlementLine.number).order_by(SettlementLine.number)).all() == [2, 4]
+def test_a_bad_row_is_set_aside_by_number_field_and_reason_and_the_rest_is_taken(desk, hub) -> None:
+    for number, (case, (changes, field, reason)) in enumerate(BAD_ROWS.items()):
+        day = desk.day + number * 40 * ONE
+        attempt = desk.pay(on=day)
+        rows = [desk.row_of(attempt), desk.row("BAD", 10_000, day).but(**changes), desk.row(f"X{number}", 5_000, day)]
+        imported = desk.settle(desk.write(rows, total=attempt.amount + (-1 if "kind" in changes else 1) * 10_000 + 5_000), day)
+        assert [(reject.number, reject.field, reject.reason) for reject in imported.rejects] == [(3, field, reason)], case
+        assert (imported.settlement.line_count, imported.settlement.reject_count) == (2, 1), case
+        assert desk.classes(day) == {"matched": 1, "missing_at_hub": 1}, case
+        assert desk.disputes()[f"count_or_sum_differs settlement/{day}"] == 10_000, case
+        with hub.db.session() as session:
+            of_this = SettlementLine.settlement_id == imported.settlement.id
+            assert session.scalars(select(SettlementLine.number).where(of_this).order_by(SettlementLine.number)).all() == [2, 4], case
+    assert desk.count("settlement_reject") == len(BAD_ROWS)
 
 
 def test_a_row_with_too_few_columns_is_set_aside_and_its_part_of_the_sum_is_the_difference(desk) -> None:
@@ -180,6 +189,14 @@ def test_lines_are_normalised(desk, hub) -> None:
     assert (second.transaction, second.bank) == (None, None)
 
 
+def test_the_simulators_own_file_is_read(desk) -> None:
+    attempt, at = desk.pay(), datetime(2026, 11, 20, 16, 30, tzinfo=UTC)
+    paid = Line(attempt.gateway_transaction, attempt.reference, at, attempt.amount)
+    imported = desk.settle(written([paid, Line("R1", "LA1", at, 50_000, kind=REFUND)]).encode())
+    assert (imported.settlement.line_count, imported.settlement.line_sum) == (2, 150_000)
+    assert desk.classes() == {"matched": 1, "missing_at_hub": 1}
+
+
 def test_the_file_is_kept_sealed(desk, hub) -> None:
     body = desk.write(good(desk))
     imported = desk.take(body)
@@ -204,8 +221,8 @@ def test_an_account_nobody_has_is_not_found(desk) -> None:
         ("title = ", "title "), ('"MaThamChieu", "LoaiGiaoDich"', '"MaThamChieu", "MaThamChieu"'),
     ],
 )  # fmt: skip
-def test_a_mapping_that_cannot_be_used_says_so(hub, tmp_path, old, new) -> None:
-    told = (hub.settings.paths.mappings / "vnpay-example.toml").read_text(encoding="utf-8")
+def test_a_mapping_that_cannot_be_used_says_so(tmp_path, old, new) -> None:
+    told = (MAPPINGS / "vnpay-example.toml").read_text(encoding="utf-8")
     assert old in told
     (tmp_path / "broken.toml").write_text(told.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(errors.MappingUnusable, match="broken"):

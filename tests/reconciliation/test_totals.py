@@ -124,10 +124,10 @@ def test_the_report_is_for_those_who_may_read_it(client, keys) -> None:
     assert get(client, keys, "date=20.11.2026").status_code == 422
 
 
-@pytest.mark.parametrize("statement", ["UPDATE proof SET amount = amount + 1", "DELETE FROM proof", "UPDATE settlement_line SET amount = 1"])
-def test_proofs_and_lines_are_never_changed(hub, day, statement) -> None:
-    with pytest.raises(DBAPIError, match="append-only"), hub.db.session() as session:
-        session.execute(text(statement))
+def test_proofs_and_lines_are_never_changed(hub, day) -> None:
+    for statement in ("UPDATE proof SET amount = amount + 1", "DELETE FROM proof", "UPDATE settlement_line SET amount = 1"):
+        with pytest.raises(DBAPIError, match="append-only"), hub.db.session() as session:
+            session.execute(text(statement))
 
 
 BREAKS = {
@@ -143,23 +143,21 @@ BREAKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("law", [law.name for law in LAWS])
-def test_each_law_notices_what_breaks_it(hub, day, law) -> None:
-    engine, held = hub.db.engine, [each for each in LAWS if each.name == law]
+def test_each_law_notices_what_breaks_it(hub, day) -> None:
+    engine = hub.db.engine
     tables = {"settlement": "line_sum declared_sum reject_count", "run": "state counts", "proof": "amount", "payment_line": "amount"}
-    (before,) = prove(engine, held)
-    assert before.holds
-    assert before.checked > 0
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE proof DISABLE TRIGGER USER"))
         for table in tables:
             connection.execute(text(f"CREATE TABLE kept_{table} AS TABLE {table}"))
-        connection.execute(text(BREAKS[law]))
-    (broken,) = prove(engine, held)
-    assert not broken.holds
-    with engine.begin() as connection:
-        for table, columns in tables.items():
-            back = ", ".join(f"{column} = kept.{column}" for column in columns.split())
-            connection.execute(text(f"UPDATE {table} SET {back} FROM kept_{table} kept WHERE kept.id = {table}.id"))
-        connection.execute(text("INSERT INTO proof OVERRIDING SYSTEM VALUE SELECT * FROM kept_proof EXCEPT SELECT * FROM proof"))
-    assert next(prove(engine, held)).holds
+    assert all(proven.holds and proven.checked for proven in prove(engine, LAWS))
+    for law in LAWS:
+        with engine.begin() as connection:
+            connection.execute(text(BREAKS[law.name]))
+        assert not next(prove(engine, [law])).holds, law.name
+        with engine.begin() as connection:
+            for table, columns in tables.items():
+                back = ", ".join(f"{column} = kept.{column}" for column in columns.split())
+                connection.execute(text(f"UPDATE {table} SET {back} FROM kept_{table} kept WHERE kept.id = {table}.id"))
+            connection.execute(text("INSERT INTO proof OVERRIDING SYSTEM VALUE SELECT * FROM kept_proof EXCEPT SELECT * FROM proof"))
+        assert next(prove(engine, [law])).holds, law.name
