@@ -30,7 +30,8 @@ def main() -> int:
     """Measure and return the exit code: 1 where an answer, a row or a law is wrong, 130 when interrupted."""
     asked = _asked()
     console = Console()
-    sizes = replace(QUICK if asked.quick else FULL, workers=asked.workers, threads=asked.threads, connections=asked.connections)
+    chosen = {name: value for name in ("workers", "threads", "connections") if (value := getattr(asked, name)) is not None}
+    sizes = replace(QUICK if asked.quick else FULL, **chosen)
     try:
         with interruptible(), console.status("…") as status:
             measured = measure(ROOT, asked.home.resolve(), sizes, lambda doing: status.update(escape(f"{doing} …")))
@@ -51,9 +52,9 @@ def main() -> int:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round of everything: does it work at all?")
-    parser.add_argument("--workers", type=int, default=FULL.workers, help="web worker processes")
-    parser.add_argument("--threads", type=int, default=FULL.threads, help="threads of each")
-    parser.add_argument("--connections", type=int, default=FULL.connections, help="connections of the load")
+    parser.add_argument("--workers", type=int, help=f"web worker processes, {FULL.workers} without it")
+    parser.add_argument("--threads", type=int, help=f"threads of each, {FULL.threads}")
+    parser.add_argument("--connections", type=int, help=f"connections of the load, {FULL.connections}")
     parser.add_argument("--home", type=Path, default=ROOT / ".payhub" / "bench", help="where the servers keep their data")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json", help="where the figures are written")
     return parser.parse_args()

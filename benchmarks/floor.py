@@ -1,7 +1,8 @@
 """The floor: pgbench sending PostgreSQL the very statements of a life-cycle, with nothing before them.
 
-The script is taken from the application as it runs: two life-cycles are listened to, and what differs between them (ids, references,
-keys, digests) is made anew by each life-cycle of the script. So it cannot fall behind the code; `rows` proves that it writes as much.
+The script is taken from the application as it runs: two life-cycles are listened to, and what differs between them (ids,
+references, keys, digests) is made anew by each life-cycle of the script. So it cannot fall behind the code, and `rows` proves that
+it writes as much.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ class Floor:
         self._path = stage.folder / "lifecycle.pgbench"
         self._path.write_text(script(*self.statements), encoding="utf-8")
 
-    def rate(self, seconds: float) -> float:
+    def rate(self, seconds: int) -> float:
         """Return life-cycles per second."""
-        told = self._run("-T", str(max(1, round(seconds))))
+        told = self._run("-T", str(seconds))
         return float(re.findall(r"^tps = ([0-9.]+)", told, re.MULTILINE)[0])
 
     def times(self, count: int) -> None:
@@ -148,7 +149,9 @@ def _another(value: Any, ordinal: int) -> str | None:
     if isinstance(value, int):
         return f"hashint8extended(:n::bigint, {ordinal})"
     if len(text) <= _SHORTEST:
-        raise FloorFailed(f"a value of {len(text)} characters differs between two life-cycles; the floor cannot make others like it")
+        raise FloorFailed(
+            f"a value of {len(text)} characters differs between two life-cycles; the floor cannot make others like it"
+        )
     # Reversed, so that they fall all over an index, as random ones do. No other number begins like these.
     if text.isdecimal():
         return f"('01' || reverse(lpad(:n::bigint::text, {len(text) - 2}, '0')))"

@@ -36,9 +36,10 @@ _LINES = text(
       UNION ALL
       SELECT gateway_transaction || 'X', reference || 'X', at, confirmed FROM paid WHERE place = {_STRANGE}
     )
-    SELECT concat_ws(',', row_number() OVER (), gateway_transaction, reference, 'THANH_TOAN', at, amount, 0, 'NCB', 'THANH_CONG'), amount
+    SELECT concat_ws(',', row_number() OVER (), gateway_transaction, reference, 'THANH_TOAN', at, amount, 0, 'NCB', 'THANH_CONG'),
+           amount
     FROM listed
-    """  # noqa: S608 - numbers of ours
+    """
 )
 
 

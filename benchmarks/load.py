@@ -1,7 +1,7 @@
 """The load: some connections kept alive, each repeating a script as fast as it is answered, in a process of its own.
 
-`python -m benchmarks.load` reads what to do as JSON and prints what came of it. It speaks HTTP in the few bytes it takes, so that it
-leaves the processors to what is measured.
+`python -m benchmarks.load` reads what to do as JSON and prints what came of it. It speaks HTTP in the few bytes it takes, so that
+it leaves the processors to what is measured.
 """
 
 from __future__ import annotations
@@ -46,7 +46,12 @@ class Load:
 def load(root: Path, order: Order) -> Load:
     """Carry out an order in another process."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"], cwd=root, input=json.dumps(asdict(order)), capture_output=True, text=True, check=False
+        [sys.executable, "-m", "benchmarks.load"],
+        cwd=root,
+        input=json.dumps(asdict(order)),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise Unexpected(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"the load ended with {done.returncode}")
@@ -140,7 +145,9 @@ def _carry_out(order: Order) -> Load:
                 del lines[number]
                 line.socket.close()
     seconds = order.seconds or time.perf_counter() - began
-    return Load(done / seconds, total, seconds, time.process_time() - spent, {step: _percentiles(each) for step, each in took.items()})
+    return Load(
+        done / seconds, total, seconds, time.process_time() - spent, {step: _percentiles(each) for step, each in took.items()}
+    )
 
 
 def _percentiles(seconds: list[float]) -> dict[str, float]:

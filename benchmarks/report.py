@@ -13,33 +13,50 @@ from rich.table import Table
 from benchmarks.run import Measured, Round
 
 _STEPS = {"create": "create", "start": "start", "callback": "applied callback"}
-_PROCESSES = {"web": "web", "postgres": "PostgreSQL", "worker": "worker", "scheduler": "scheduler", "generator": "load", "others": "others"}
+_PROCESSES = {
+    "web": "web",
+    "postgres": "PostgreSQL",
+    "worker": "worker",
+    "scheduler": "scheduler",
+    "generator": "load",
+    "others": "others",
+}
 
 
 def figures(measured: Measured) -> dict[str, Any]:
     """Return all figures, as they are written down."""
     creates, lifecycles, settled = measured.creates, measured.lifecycles, measured.settled
     return {
-        "creates_per_s": _median(round_.load.rate for round_ in creates),
-        "lifecycles_per_s": _median(round_.load.rate for round_ in lifecycles),
+        "creates_per_s": _median(round_.rate for round_ in creates),
+        "lifecycles_per_s": _median(round_.rate for round_ in lifecycles),
         "floor_lifecycles_per_s": _median(measured.floor),
-        "lifecycles_of_floor": _ratio([round_.load.rate for round_ in lifecycles], measured.floor),
+        "lifecycles_of_floor": _ratio([round_.rate for round_ in lifecycles], measured.floor),
         "reconciled_rows_per_s": _median(each.rate for each in settled),
         "floor_reconciled_rows_per_s": _median(each.bare_rate for each in settled),
         "reconciled_of_floor": _ratio([each.rate for each in settled], [each.bare_rate for each in settled]),
-        "settlement": {"lines": settled[0].lines, "import_s": _median(each.import_s for each in settled), "run_s": _median(each.run_s for each in settled)},
-        "latency_ms": {"create": _latency(creates, "create"), **{f"lifecycle.{step}": _latency(lifecycles, step) for step in _STEPS}},
+        "settlement": {
+            "lines": settled[0].lines,
+            "import_s": _median(each.import_s for each in settled),
+            "run_s": _median(each.run_s for each in settled),
+        },
+        "latency_ms": {
+            "create": _latency(creates, "create"),
+            **{f"lifecycle.{step}": _latency(lifecycles, step) for step in _STEPS},
+        },
         "cpu_us": {
             "create": {name: _median(round_.us_each(name) for round_ in creates) for name in _PROCESSES},
             "lifecycle": {name: _median(round_.us_each(name) for round_ in lifecycles) for name in _PROCESSES},
         },
+        "others_share": _median(round_.share("others") for round_ in (*creates, *lifecycles)),
         "steps": measured.steps,
         "create_us": measured.layers,
-        "rows_per_lifecycle": {table: [count / measured.sizes.compared for count in counts] for table, counts in measured.written.items()},
+        "rows_per_lifecycle": {
+            table: [count / measured.sizes.compared for count in counts] for table, counts in measured.written.items()
+        },
         "floor_statements": measured.floor_statements,
         "rounds": {
-            "creates_per_s": [round(each.load.rate, 1) for each in creates],
-            "lifecycles_per_s": [round(each.load.rate, 1) for each in lifecycles],
+            "creates_per_s": [round(each.rate, 1) for each in creates],
+            "lifecycles_per_s": [round(each.rate, 1) for each in lifecycles],
             "floor_lifecycles_per_s": [round(each, 1) for each in measured.floor],
             "reconciled_rows_per_s": [round(each.rate) for each in settled],
             "floor_reconciled_rows_per_s": [round(each.bare_rate) for each in settled],
@@ -56,12 +73,18 @@ def show(console: Console, told: dict[str, Any]) -> None:
     for table in (_rates(told), _steps(told), _cpu(told), _create(told)):
         console.print(table)
     machine, sizes = told["machine"], told["sizes"]
-    console.print(
-        f"{machine['cpu']}, {machine['cores']} cores, PostgreSQL {machine['postgres']['server_version'].split()[0]} (fsync, synchronous_commit on), "
-        f"web {sizes['workers']}x{sizes['threads']}, {sizes['connections']} connections, medians of {sizes['rounds']}; "
-        f"{told['laws']} laws hold; {told['took_s']:.0f} s",
-        style="dim", highlight=False,
-    )  # fmt: skip
+    version = machine["postgres"]["server_version"].split()[0]
+    facts = (
+        f"{machine['cpu']}, {machine['cores']} cores",
+        f"PostgreSQL {version}, fsync and synchronous_commit on",
+        f"web {sizes['workers']}x{sizes['threads']}",
+        f"{sizes['connections']} connections",
+        f"medians of {sizes['rounds']}",
+        f"others used {told['others_share']:.0%} of the CPU",
+        f"{told['laws']} laws hold",
+        f"{told['took_s']:.0f} s",
+    )
+    console.print(", ".join(facts), style="dim", highlight=False)
 
 
 def _rates(told: dict[str, Any]) -> Table:
@@ -73,7 +96,9 @@ def _rates(told: dict[str, Any]) -> Table:
     ):
         rounds = told["rounds"][key]
         spread = f"{min(rounds):,.0f} - {max(rounds):,.0f}"
-        table.add_row(name, f"{told[key]:,.0f}", spread, f"{told[floor]:,.0f}" if floor else "", f"{told[ratio]:.2f}" if ratio else "")
+        table.add_row(
+            name, f"{told[key]:,.0f}", spread, f"{told[floor]:,.0f}" if floor else "", f"{told[ratio]:.2f}" if ratio else ""
+        )
     return table
 
 
@@ -81,7 +106,9 @@ def _steps(told: dict[str, Any]) -> Table:
     table = Table("step", "statements", "round trips", "p50 ms", "p95 ms", "p99 ms", title="Steps of a life-cycle")
     for step, name in _STEPS.items():
         counted, latency = told["steps"][step], told["latency_ms"][f"lifecycle.{step}"]
-        table.add_row(name, f"{counted['statements']:g}", f"{counted['round_trips']:g}", *(f"{each:.1f}" for each in latency.values()))
+        table.add_row(
+            name, f"{counted['statements']:g}", f"{counted['round_trips']:g}", *(f"{each:.1f}" for each in latency.values())
+        )
     return table
 
 
@@ -111,4 +138,4 @@ def _ratio(ours: Sequence[float], floor: Sequence[float]) -> float:
 
 
 def _latency(rounds: Sequence[Round], step: str) -> dict[str, float]:
-    return {share: _median(each.load.latency_ms[step][share] for each in rounds) for share in ("p50", "p95", "p99")}
+    return {share: _median(each.latency_ms(step, share) for each in rounds) for share in ("p50", "p95", "p99")}

@@ -47,17 +47,18 @@ def quiet(engine: Engine, nudge: Callable[[], None]) -> Written:
         before = after
 
 
-def settled(engine: Engine, before: Written, *, payments: int, nudge: Callable[[], None]) -> Written:
-    """Wait until so many life-cycles are counted whole, and return what they wrote.
+def counted(engine: Engine, before: Written, *, payments: int, nudge: Callable[[], None]) -> Written:
+    """Wait until so many whole life-cycles are counted, and return the counters.
 
     A server process reports its counters when it commits, at most once a second: `nudge` makes all of them commit.
     """
     deadline = time.monotonic() + _PATIENCE_S
     while True:
-        found = between(before, written(engine))
+        after = written(engine)
+        found = between(before, after)
         whole = all(found.get(table, (0,))[0] == payments for table in ("payment", "attempt", "journal", "callback"))
         if (whole and _numbered(engine, found)) or time.monotonic() > deadline:
-            return found
+            return after
         time.sleep(0.3)
         nudge()
 
@@ -66,7 +67,9 @@ def compare(hub: Written, floor: Written) -> None:
     """Raise unless both wrote the same number of rows into the same tables."""
     if hub != floor:
         tables = sorted({*hub, *floor})
-        lines = [f"{table}: hub {hub.get(table)}, floor {floor.get(table)}" for table in tables if hub.get(table) != floor.get(table)]
+        lines = [
+            f"{table}: hub {hub.get(table)}, floor {floor.get(table)}" for table in tables if hub.get(table) != floor.get(table)
+        ]
         raise RowsDiffer("rows inserted, updated, deleted by as many life-cycles differ:\n  " + "\n  ".join(lines))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from sqlalchemy import text
@@ -28,16 +30,29 @@ class LawBroken(Exception):
     """The books do not hold after the run."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Round:
-    """A round of load and what the processes used for it, in seconds of CPU by name."""
+    """The turns of one round, and what the processes used for them, in seconds of CPU by name."""
 
-    load: Load
-    cpu_s: Mapping[str, float]
+    loads: list[Load] = field(default_factory=list)
+    cpu_s: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rate(self) -> float:
+        """Scripts per second."""
+        return mean(load.rate for load in self.loads)
 
     def us_each(self, name: str) -> float:
-        """Return the microseconds of CPU one process used for each script."""
-        return 1e6 * self.cpu_s[name] / self.load.total
+        """Return the microseconds of CPU that one process used for each script."""
+        return 1e6 * self.cpu_s[name] / sum(load.total for load in self.loads)
+
+    def share(self, name: str) -> float:
+        """Return a process's part of what all processors did."""
+        return self.cpu_s[name] / self.cpu_s.total()
+
+    def latency_ms(self, step: str, share: str) -> float:
+        """Return a percentile of a step."""
+        return mean(load.latency_ms[step][share] for load in self.loads)
 
 
 @dataclass(slots=True)
@@ -82,32 +97,37 @@ def measure(root: Path, home: Path, sizes: Sizes, say: Say) -> Measured:
 def _rates(stage: Stage, pids: Mapping[str, int], measured: Measured, say: Say) -> None:
     """Measure creates, life-cycles and the floor in turns, so that whatever disturbs the machine disturbs them alike."""
     sizes, watched = measured.sizes, {**pids, "postgres": stage.servers.postgres_pid}
-    _load(stage, "create", sizes, seconds=sizes.warm_up_s / 2)
-    _load(stage, "lifecycle", sizes, seconds=sizes.warm_up_s / 2)
+    for script in ("create", "lifecycle"):
+        _load(stage, script, sizes, seconds=sizes.warm_up_s / 2)
     floor = Floor(stage)
     measured.floor_statements = len(floor.statements[0])
-    floor.rate(sizes.warm_up_s / 2)
-    _analyze(stage)
     say("comparing the rows of life-cycles with the rows of the floor")
     measured.written = _same_rows(stage, floor, sizes)
+    _analyze(stage)
     for number in range(1, sizes.rounds + 1):
         say(f"round {number} of {sizes.rounds}: creates, life-cycles, floor")
-        measured.creates.append(_round(stage, "create", sizes, sizes.creates_s, watched))
-        measured.lifecycles.append(_round(stage, "lifecycle", sizes, sizes.lifecycles_s, watched))
-        measured.floor.append(floor.rate(sizes.floor_s))
+        creates, lifecycles, floors = Round(), Round(), []
+        for _ in range(sizes.turns):
+            _turn(stage, "create", sizes, sizes.creates_s, watched, creates)
+            _turn(stage, "lifecycle", sizes, sizes.lifecycles_s, watched, lifecycles)
+            floors.append(floor.rate(sizes.floor_s))
+        measured.creates.append(creates)
+        measured.lifecycles.append(lifecycles)
+        measured.floor.append(mean(floors))
 
 
 def _load(stage: Stage, script: str, sizes: Sizes, *, seconds: float | None = None, times: int | None = None) -> Load:
     return load(stage.root, Order(stage.target, script, sizes.connections, seconds, times))
 
 
-def _round(stage: Stage, script: str, sizes: Sizes, seconds: float, watched: Mapping[str, int]) -> Round:
+def _turn(stage: Stage, script: str, sizes: Sizes, seconds: float, watched: Mapping[str, int], into: Round) -> None:
     before, busy = {name: machine.cpu_s(pid) for name, pid in watched.items()}, machine.busy_s()
     done = _load(stage, script, sizes, seconds=seconds)
     used = {name: machine.cpu_s(pid) - before[name] for name, pid in watched.items()}
     used["generator"] = done.cpu_s
     used["others"] = max(0.0, machine.busy_s() - busy - sum(used.values()))
-    return Round(done, used)
+    into.loads.append(done)
+    into.cpu_s.update(used)
 
 
 def _analyze(stage: Stage) -> None:
@@ -122,13 +142,13 @@ def _same_rows(stage: Stage, floor: Floor, sizes: Sizes) -> rows.Written:
     def nudge() -> None:
         _load(stage, "ready", sizes, times=20 * sizes.connections)
 
-    def wrote(act: Callable[[], object]) -> rows.Written:
-        before = rows.quiet(stage.engine, nudge)
-        act()
-        return rows.settled(stage.engine, before, payments=sizes.compared, nudge=nudge)
-
-    hub = wrote(lambda: _load(stage, "lifecycle", sizes, times=sizes.compared))
-    rows.compare(hub, wrote(lambda: floor.times(sizes.compared)))
+    before = rows.quiet(stage.engine, nudge)
+    _load(stage, "lifecycle", sizes, times=sizes.compared)
+    between = rows.counted(stage.engine, before, payments=sizes.compared, nudge=nudge)
+    floor.times(sizes.compared)
+    after = rows.counted(stage.engine, between, payments=sizes.compared, nudge=nudge)
+    hub = rows.between(before, between)
+    rows.compare(hub, rows.between(between, after))
     return hub
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 
@@ -11,12 +13,13 @@ from benchmarks.history import Day
 from benchmarks.stage import ACCOUNT, Stage
 from reconciliation import runs
 from reconciliation.models import Run
-from reconciliation.settlements import import_settlement
+from reconciliation.settlements import Imported, import_settlement
 
 _PATIENCE_S = 60.0
 _BARE = text(
     """
-    SELECT count(*) FILTER (WHERE theirs.reference IS NULL) AS missing_there, count(*) FILTER (WHERE ours.reference IS NULL) AS missing_here,
+    SELECT count(*) FILTER (WHERE theirs.reference IS NULL) AS missing_there,
+           count(*) FILTER (WHERE ours.reference IS NULL) AS missing_here,
            count(*) FILTER (WHERE ours.amount <> theirs.amount) AS differing
     FROM (
       SELECT reference, confirmed AS amount FROM attempt WHERE gateway_account_id = :account_id AND gateway_on = :day
@@ -75,7 +78,7 @@ def settle(stage: Stage, day: Day) -> Settled:
     return Settled(day.lines, taken - began, done - taken, answered - asked)
 
 
-def _finished(stage: Stage, imported: object) -> dict[str, dict[str, int]]:
+def _finished(stage: Stage, imported: Imported) -> Mapping[str, Any]:
     """Return the counts of a run; the scheduler may have been quicker and given it to the worker."""
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:

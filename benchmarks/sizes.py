@@ -10,10 +10,12 @@ class Sizes:
     """One run of the benchmarks. Every figure printed is the median of its rounds."""
 
     rounds: int = 5
+    turns: int = 2
+    """So often in each round creates, life-cycles and the floor take turns: a disturbance of seconds then meets all of them."""
     warm_up_s: float = 5.0
-    creates_s: float = 3.0
-    lifecycles_s: float = 4.0
-    floor_s: float = 3.0
+    creates_s: float = 1.5
+    lifecycles_s: float = 2.0
+    floor_s: int = 2
     compared: int = 200
     """Life-cycles of each kind whose rows are counted and compared, a multiple of the floor's clients."""
     settled: int = 100_000
@@ -27,5 +29,5 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    rounds=1, warm_up_s=0.5, creates_s=1.0, lifecycles_s=1.0, floor_s=1.0, compared=40, settled=2_000, inside=40
+    rounds=1, turns=1, warm_up_s=0.5, creates_s=1.0, lifecycles_s=1.0, floor_s=1, compared=40, settled=2_000, inside=40, workers=1
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Statements and round trips of each step, counted on the line between the application and PostgreSQL.
 
-A relay stands in the middle and reads what the server says: every `ReadyForQuery` ends one wait of the client, whatever library asked
-and however it hid the BEGIN; every `CommandComplete` is a statement.
+A relay stands in the middle and reads what the server says: every `ReadyForQuery` ends one wait of the client, whatever library
+asked and however it hid the BEGIN; every `CommandComplete` is a statement.
 """
 
 from __future__ import annotations

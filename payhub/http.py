@@ -100,6 +100,15 @@ def accepts(schema: type[Schema], *, place: str = "json") -> Callable[[View], Vi
     return decorate
 
 
+def carries(media_type: str) -> Callable[[View], View]:
+    """Say that the body is of this media type; the view reads it from the request itself."""
+
+    def decorate(view: View) -> View:
+        return _describe(view, carries=media_type)
+
+    return decorate
+
+
 def returns(schema: type[Schema], status: int = 200) -> Callable[[View], View]:
     """Dump what the view returns through a schema; a view may also return a finished `Response`."""
     dumper = schema()

@@ -89,6 +89,9 @@ def _operation(endpoint: str, view: Any, operation: dict[str, Any], arguments: l
             described["requestBody"] = {"required": True, "content": {"application/json": {"schema": accepted}}}
         else:
             described["parameters"].append({"in": "query", "schema": accepted})
+    if "carries" in operation:
+        body = {"schema": {"type": "string", "format": "binary"}}
+        described["requestBody"] = {"required": True, "content": {operation["carries"]: body}}
     if operation.get("idempotent"):
         key = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}
         described["parameters"].append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": key})

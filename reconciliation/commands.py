@@ -106,13 +106,17 @@ def _print_run(hub: Hub, console: Console, run: Run) -> None:
 
 
 @click.command("totals")
-@click.argument("day", type=DATE, metavar="DATE")
+@click.argument("day", type=DATE, metavar="[DATE]", required=False)
 @click.pass_obj
-def show_totals(get_hub: Callable[[], Hub], day: datetime) -> None:
-    """Print one business day per agency and kind of fee: collected, reported, difference."""
+def show_totals(get_hub: Callable[[], Hub], day: datetime | None) -> None:
+    """Print one business day, the newest without DATE, per agency and kind of fee: collected, reported, difference."""
     hub = get_hub()
     with hub.db.session() as session:
-        found = totals.agency_totals(session, day.date())
+        business_on = day.date() if day else totals.newest_day(session)
+        if business_on is None:
+            raise click.ClickException("nothing has been collected yet")
+        found = totals.agency_totals(session, business_on)
+    click.echo(f"business day {business_on}")
     table = _table("agency", "kind", "count", "collected", "reported", "difference", "currency")
     table.columns[1].justify = table.columns[6].justify = "left"
     for total in totals.by_kind(found):

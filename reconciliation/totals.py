@@ -10,9 +10,11 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Date
+
+from payhub.ledger.models import Posting
 
 _TOTALS = text(Path(__file__).with_name("totals.sql").read_text(encoding="utf-8")).bindparams(
     bindparam("business_on", type_=Date())
@@ -40,6 +42,11 @@ def agency_totals(session: Session, business_on: date) -> Sequence[Total]:
     """Return the day per agency, kind and budget line; what a day has is bounded by the registers, not by its payments."""
     session.execute(text("SET LOCAL jit = off"))
     return [Total(**row) for row in session.execute(_TOTALS, {"business_on": business_on}).mappings()]
+
+
+def newest_day(session: Session) -> date | None:
+    """Return the newest business day on which anything was collected, or None."""
+    return session.scalar(select(func.max(Posting.business_on)).where(Posting.account == "owed"))
 
 
 def by_kind(totals: Iterable[Total]) -> list[Total]:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, request
 
 from payhub.errors import FieldProblem, InvalidInput, Text
-from payhub.http import accepts, api_blueprint, language, raises, requires, returns, the_hub
+from payhub.http import accepts, api_blueprint, carries, language, raises, requires, returns, the_hub
 from reconciliation import jobs, presenting, totals
 from reconciliation.errors import REFUSALS, MappingUnusable
 from reconciliation.schemas import DiscrepancyPage, DiscrepancyQuery, ImportQuery, RunView, SettlementView, TotalsQuery, TotalsView
@@ -19,6 +19,7 @@ bp = api_blueprint("reconciliation", __name__)
 
 @bp.put("/settlements/<account>/<day>")
 @requires("settlements:write")
+@carries("text/csv")
 @accepts(ImportQuery, place="query")
 @returns(SettlementView, 202)
 @raises(MappingUnusable, *REFUSALS)

@@ -15,7 +15,6 @@ from payhub.demo.portal import Portal
 from payhub.demo.seed import TOLD
 from payhub.hub import Hub
 from payhub.ids import public_id
-from webhooks.models import Callback
 
 Books = Sequence[Mapping[str, Any]]
 
@@ -25,7 +24,8 @@ _DUE = text("SELECT coalesce(sum(l.amount), 0) FROM payment_line l JOIN payment 
 _BALANCE = text("SELECT coalesce(sum(amount), 0) FROM posting WHERE account = :account")
 _DAYS = text("SELECT DISTINCT business_on FROM posting WHERE account = 'owed' ORDER BY business_on")
 _EVENTS = text("SELECT payment_id, seq FROM event WHERE type = ANY (:types)")
-_TIMES = text(f"SELECT coalesce(sum(times), 0) FROM {Callback.__tablename__}")  # noqa: S608 - a name of ours
+_TIMES = text("SELECT coalesce(sum(times), 0) FROM callback WHERE verdict NOT IN ('forged', 'malformed')")
+_REFUSED = text("SELECT coalesce(sum(times), 0) FROM callback WHERE verdict IN ('forged', 'malformed')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All sides of one day. Amounts are whole VND; `attempts` and `paid` go by the order's reference."""
+    """All sides of one day. Amounts are whole VND; `attempts` and `paid` go by the order's reference; `times` counts arrivals of
+    verified callbacks and `refused` those kept of others.
+    """
 
     lived: Sequence[Lived]
     planned: Sequence[Planned]
@@ -49,6 +51,7 @@ class Evidence:
     owed: int
     receivable: int
     times: int
+    refused: int
     told: frozenset[tuple[str, int]]
     orders: Books
     portals: Sequence[Portal]
@@ -61,10 +64,10 @@ class Evidence:
         """What the gateway has, by reference."""
         return {order["reference"]: order["amount"] for order in self.orders if is_paid(order)}
 
-    @property
-    def tries(self) -> list[Mapping[str, Any]]:
-        """Every callback the gateway sent, each try by itself."""
-        return [tried for order in self.orders for ipn in order["ipns"] for tried in ipn["tries"]]
+    def tries(self, *, forged: bool) -> list[Mapping[str, Any]]:
+        """Every callback that was sent, each try by itself: a stranger's, or the gateway's own."""
+        ipns = [ipn for order in self.orders for ipn in order["ipns"] if (ipn["tells"] == "forged") is forged]
+        return [tried for ipn in ipns for tried in ipn["tries"]]
 
     @property
     def sums(self) -> list[Mapping[str, Any]]:
@@ -96,6 +99,7 @@ def gather(
             owed=-_number(connection, _BALANCE, account="owed"),
             receivable=_number(connection, _BALANCE, account="receivable"),
             times=_number(connection, _TIMES),
+            refused=_number(connection, _REFUSED),
             told=frozenset((public_id("pay", row.payment_id, mode), row.seq) for row in events),
             orders=orders,
             portals=portals,

@@ -16,7 +16,7 @@ from payhub.demo.proofs import Proof
 from payhub.demo.surroundings import Surroundings
 from payhub.money import format_amount
 
-WIDTH = 110
+WIDTH = 124
 
 
 def console() -> Console:
@@ -47,7 +47,8 @@ def print_day(console: Console, day: Evidence) -> None:
 def _totals(on: date, totals: Mapping[str, Any]) -> Table:
     table = _table(f"Totals of the business day {on}, VND")
     table.add_column("agency", no_wrap=True)
-    table.add_column("", overflow="ellipsis", no_wrap=True, ratio=1)
+    # Where the terminal is narrow the name takes a second line; a figure is never cut short.
+    table.add_column("")
     table.add_column("kind", no_wrap=True)
     for name in ("count", "collected", "reported", "difference"):
         table.add_column(name, justify="right", no_wrap=True)

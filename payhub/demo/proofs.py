@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from payhub.app import registry
 from payhub.demo.evidence import Evidence
@@ -15,6 +16,13 @@ from payhub.money import format_amount
 
 MONEY = ("succeeded", "conflicted")
 _SHOWN = 5
+_KINDS = {
+    # What a story leaves behind for each try whose money is held, misstated or taken back.
+    "wrong amount": ("overpaid", "amount_differs"),
+    "reversed": ("reversed",),
+    "paid late, held": ("late",),
+    "paid twice": ("paid_twice",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ def all_proofs(hub: Hub, day: Evidence) -> Iterator[Proof]:
         yield Proof(law.law, law.holds, f"{law.checked:,} checked" if law.holds else f"broken: {list(law.broken)[:_SHOWN]}")
     yield _sums(day)
     yield _differences(day)
-    yield _callbacks(day)
+    yield from _callbacks(day)
     yield from _money(day)
     yield from _webhooks(day)
     yield _explained(day)
@@ -52,12 +60,17 @@ def _differences(day: Evidence) -> Proof:
     return Proof("collected - reported = what the gateway was told to omit or change", difference == explained, figures)
 
 
-def _callbacks(day: Evidence) -> Proof:
-    answered = sum(tried["status"] == 200 and tried["rsp_code"] != "99" for tried in day.tries)
-    others = len(day.tries) - answered
-    figures = f"{len(day.tries):,} sent, {day.times:,} kept" + (f", {others} to be sent again" if others else "")
+def _callbacks(day: Evidence) -> Iterator[Proof]:
+    sent, forged = day.tries(forged=False), day.tries(forged=True)
+    answered = sum(tried["status"] == HTTPStatus.OK and tried["rsp_code"] != "99" for tried in sent)
+    others = len(sent) - answered
+    figures = f"{len(sent):,} sent, {day.times:,} kept" + (f", {others} to be sent again" if others else "")
     # A callback without an answer may have arrived or not.
-    return Proof("every callback of the gateway is accounted for", answered <= day.times <= len(day.tries), figures)
+    yield Proof("every callback of the gateway is accounted for", answered <= day.times <= len(sent), figures)
+    believed = [tried for tried in forged if tried["rsp_code"] != "97"]
+    # Of a stranger's callbacks no more are kept than the limit for their source allows.
+    figures = f"{len(forged):,} refused, {day.refused:,} of them kept"
+    yield Proof("no forged callback is believed", not believed and day.refused <= len(forged), figures)
 
 
 def _money(day: Evidence) -> Iterator[Proof]:
@@ -106,13 +119,13 @@ def _explained(day: Evidence) -> Proof:
 
 def _of_stories(day: Evidence) -> set[tuple[str, str]]:
     """Return the discrepancies that the day's stories must leave behind."""
-    kinds = {"wrong amount": ("overpaid", "amount_differs"), "reversed": ("reversed",), "paid late, held": ("late",)}
     wanted = set()
     for each in day.lived:
-        wanted |= {(kind, _key(each.references[-1])) for kind in kinds.get(each.case.story.name, ())}
-        if each.case.story.name == "paid twice":
-            # Whichever of the two came second.
-            wanted |= {("paid_twice", _key(reference)) for reference in each.references if not day.attempts[reference].applied}
+        for reference in each.references:
+            attempt = day.attempts[reference]
+            held = attempt.state == "succeeded" and not attempt.applied
+            kinds = _KINDS.get(each.case.story.name, ()) if held or attempt.state in {"conflicted", "reversed"} else ()
+            wanted |= {(kind, _key(reference)) for kind in kinds}
     return wanted
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
 from rich.console import Console
 
 from gateways.simulator import Delays
-from payhub import embedded
 from payhub.clock import local_date
 from payhub.demo import printing, simulator
 from payhub.demo.closing import Treasury, gateway_day, is_paid, plan_disagreements, settle
@@ -25,12 +24,12 @@ from payhub.demo.proofs import all_proofs
 from payhub.demo.quiet import Quiet, books
 from payhub.demo.seed import seed
 from payhub.demo.stories import BASKETS, cases
-from payhub.demo.surroundings import Surroundings, alone, checkout, emptied, empty_stores, free_ports
+from payhub.demo.surroundings import Surroundings, alone, checkout, emptied, empty_stores, free_ports, stores
 from payhub.hub import Hub
 
 SEED = 20261121
 TRIES = 4
-DELAYS = Delays(ipn_s=0.0, retry_s=1.0, timeout_s=10.0, slow_s=1.5, twice_s=1.0, reversed_s=2.0, late_s=4.0)
+DELAYS = Delays(ipn_s=0.0, retry_s=1.0, timeout_s=10.0, slow_s=1.5, twice_s=1.0, reversed_s=2.0, late_s=5.0)
 QUIET_S = 180.0
 TREASURY = "kbnn"
 _DATABASE, _REDIS = "payhub_demo", 1
@@ -56,9 +55,9 @@ def _surroundings(home: Path, console: Console) -> Iterator[Surroundings]:
     root = checkout()
     with ExitStack() as stack:
         console.print("starting PostgreSQL and Valkey …")
-        servers = stack.enter_context(embedded.start(home))
         folder = stack.enter_context(alone(home, "demo"))
-        database_url, redis_url = empty_stores(servers.addresses, _DATABASE, _REDIS)
+        addresses = stack.enter_context(stores(home, "dev"))
+        database_url, redis_url = empty_stores(addresses, _DATABASE, _REDIS)
         web, gateway = free_ports(2)
         yield Surroundings(
             root=root, home=home, folder=emptied(folder), config=root / "config" / "demo.toml", database_url=database_url,
@@ -79,7 +78,9 @@ class _Scene:
 
 
 def _drive(n: int, surroundings: Surroundings, console: Console, began: float) -> int:
-    with _scene(surroundings, console) as scene:
+    # On a busy day the hub takes longer to notice that a payment has expired: late money waits for that.
+    delays = replace(DELAYS, late_s=DELAYS.late_s + n / 200)
+    with _scene(surroundings, console, delays) as scene:
         lived = _live(scene, n)
         day = _close(scene, lived)
         printing.print_day(console, day)
@@ -92,7 +93,7 @@ def _drive(n: int, surroundings: Surroundings, console: Console, began: float) -
 
 
 @contextmanager
-def _scene(surroundings: Surroundings, console: Console) -> Iterator[_Scene]:
+def _scene(surroundings: Surroundings, console: Console, delays: Delays) -> Iterator[_Scene]:
     """Fill the registers, give each party its keys, and start the processes."""
     with ExitStack() as stack:
         hub = stack.enter_context(surroundings.hub())
@@ -108,7 +109,7 @@ def _scene(surroundings: Surroundings, console: Console) -> Iterator[_Scene]:
             portal.key, portal.secret = seeded.keys[code], seeded.webhook_secrets[code]
         console.print("starting web, worker, scheduler and the gateway's simulator …")
         processes = stack.enter_context(Processes(surroundings.root, surroundings.logs, surroundings.environment))
-        start_processes(processes, surroundings, simulator.configure(surroundings, seed=SEED, delays=DELAYS, tries=TRIES))
+        start_processes(processes, surroundings, simulator.configure(surroundings, seed=SEED, delays=delays, tries=TRIES))
         yield _Scene(hub, surroundings, portals, Treasury(surroundings.base_url, seeded.keys[TREASURY]), processes, console)
 
 

@@ -17,7 +17,7 @@ from payhub.demo.errors import DemoFailed
 from payhub.demo.processes import Processes, interruptible
 from payhub.demo.run import start_processes
 from payhub.demo.seed import Seeded, seed
-from payhub.demo.surroundings import Surroundings, addresses_of, alone, checkout, free_port
+from payhub.demo.surroundings import Surroundings, addresses_of, alone, checkout, free_port, stores
 
 WEB_PORT, SIMULATOR_PORT = 8000, 8089
 _PORTAL, _TREASURY = "dvc-tay-ninh", "kbnn"
@@ -42,8 +42,8 @@ def _serve_alone(home: Path, console: Console) -> None:
     # A demo that is under way stops the stores at its end: they are not to be shared with it.
     with alone(home, "demo"):
         pass
-    with interruptible(), alone(home, "dev") as folder, embedded.start(home) as servers:
-        _serve(_surroundings(home, folder, servers.addresses), console)
+    with interruptible(), alone(home, "dev") as folder, stores(home, "demo") as addresses:
+        _serve(_surroundings(home, folder, addresses), console)
 
 
 def _surroundings(home: Path, folder: Path, addresses: embedded.Addresses) -> Surroundings:

@@ -153,6 +153,19 @@ def empty_stores(addresses: embedded.Addresses, database: str, number: int) -> t
 
 
 @contextmanager
+def stores(home: Path, neighbour: str) -> Iterator[embedded.Addresses]:
+    """Lend PostgreSQL and Valkey, and stop them afterwards, whoever left them running, unless `neighbour` is at work on them."""
+    servers = embedded.start(home)
+    try:
+        yield servers.addresses
+    finally:
+        lock = try_lock(_lock_file(home, neighbour))
+        if lock is not None:
+            servers.stop()
+            os.close(lock)
+
+
+@contextmanager
 def alone(home: Path, name: str) -> Iterator[Path]:
     """Lend the folder `name` to one process at a time."""
     if not home.exists():
@@ -161,13 +174,17 @@ def alone(home: Path, name: str) -> Iterator[Path]:
         home.chmod(0o711)
     folder = home / name
     folder.mkdir(exist_ok=True)
-    lock = try_lock(home / f"{name}.lock")
+    lock = try_lock(_lock_file(home, name))
     if lock is None:
         raise DemoFailed(f"another process works in {folder}: stop it first")
     try:
         yield folder
     finally:
         os.close(lock)
+
+
+def _lock_file(home: Path, name: str) -> Path:
+    return home / f"{name}.lock"
 
 
 def emptied(folder: Path) -> Path:

@@ -25,6 +25,7 @@ class Discrepancy(Base):
 
     __tablename__ = "discrepancy"
     __table_args__ = (
+        Index("ix_discrepancy_key", "key", "kind"),
         Index("uq_discrepancy_open", "kind", "key", unique=True, postgresql_where="state <> 'resolved'"),
         CheckConstraint("kind IN (" + ", ".join(f"'{kind}'" for kind in KINDS) + ")", name="kind"),
         CheckConstraint("state IN ('open', 'assigned', 'proposed', 'resolved')", name="state"),

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from payhub import embedded
 from payhub.demo.run import run_demo
 
 ROOT = Path(__file__).parents[2]
@@ -145,6 +146,12 @@ def test_a_development_hub_prints_a_curl_that_creates_a_payment(begin, home):
     assert page.status_code == 200
     child.send_signal(signal.SIGINT)
     assert child.wait(60) == 0
+    assert not left_of(home)
+
+
+def test_stores_that_a_killed_demo_left_running_are_used_and_stopped_by_the_next(home):
+    embedded.start(home)
+    assert run_demo(0, home) == 0
     assert not left_of(home)
 
 

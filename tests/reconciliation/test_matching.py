@@ -56,6 +56,12 @@ def test_a_line_more_than_a_day_apart_is_late_and_still_proves(desk) -> None:
     assert desk.count("proof") == 2
 
 
+def test_two_dates_a_day_from_the_files_own_but_two_from_each_other_are_late(desk) -> None:
+    attempt = desk.pay(on=desk.day + ONE)
+    desk.settle([desk.row_of(attempt, on=desk.day - ONE)])
+    assert desk.classes() == {"late": 1}
+
+
 def test_amounts_have_no_tolerance(desk) -> None:
     attempt = desk.pay()
     desk.settle([desk.row_of(attempt, amount=199_999)])
@@ -179,6 +185,8 @@ def test_a_second_success_agrees_with_the_file_and_proves_nothing(desk) -> None:
     second = desk.start(first.payment_id)
     first, second = desk.say(first, Outcome.SUCCEEDED), desk.say(second, Outcome.SUCCEEDED)
     assert (first.applied, second.applied) == (True, False)
+    desk.settle([desk.row_of(second)])
+    assert (desk.classes(), desk.count("proof")) == ({"matched": 1, "missing_at_gateway": 1}, 0)
     desk.settle([desk.row_of(first), desk.row_of(second)])
     assert desk.classes() == {"matched": 2}
     assert desk.disputes() == {f"paid_twice payment/{second.reference}": 200_000}
