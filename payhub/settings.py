@@ -142,7 +142,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     environ = os.environ if environ is None else environ
     problems: list[str] = []
     given = _from_toml(environ.get("PAYHUB_CONFIG"), problems)
-    mode = environ.get("PAYHUB_MODE") or str(given.pop("mode", "live"))
+    mode = str(given.pop("mode", "live"))
+    mode = environ.get("PAYHUB_MODE") or mode
     _from_environment(environ, given, problems)
     types = {name: kind for name, kind in get_type_hints(Settings).items() if name != "mode"}
     problems += [f"[{name}] is not a section of the settings" for name in given if name not in types]

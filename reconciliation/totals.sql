@@ -8,18 +8,6 @@ WITH booked AS (
   FROM posting JOIN journal ON journal.id = posting.journal_id
   WHERE posting.business_on = :business_on AND posting.account = 'owed' AND journal.fact IN ('applied', 'applied_reversed')
   GROUP BY 1, 2, 3, 4, 5, 6, 7
-), shown AS (
-  SELECT booked.payment_line_id, proof.amount
-  FROM booked
-  JOIN proof ON proof.payment_line_id = booked.payment_line_id AND proof.kind = 'reported' AND proof.attempt_id = booked.attempt_id
-  JOIN settlement_line AS line ON line.id = proof.settlement_line_id
-  JOIN settlement ON settlement.id = line.settlement_id
-  WHERE booked.fact = 'applied' AND (settlement.superseded_by_id IS NULL OR (
-    -- The file was replaced: the proof counts while a file in force lists the same payment with the same amount.
-    SELECT again.id FROM settlement_line AS again JOIN settlement AS now ON now.id = again.settlement_id
-    WHERE again.reference = line.reference AND again.line_type = line.line_type AND again.amount = line.amount
-      AND again.currency = line.currency AND now.gateway_account_id = settlement.gateway_account_id AND now.superseded_by_id IS NULL
-    LIMIT 1) IS NOT NULL)
 )
 SELECT agency.code AS agency, agency.name_vi AS agency_name_vi, agency.name_en AS agency_name_en, booked.kind, booked.budget_line,
        booked.currency,
@@ -29,6 +17,17 @@ SELECT agency.code AS agency, agency.name_vi AS agency_name_vi, agency.name_en A
        (sum(booked.amount) - coalesce(sum(shown.amount), 0))::bigint AS difference
 FROM booked
 JOIN agency ON agency.id = booked.agency_id
-LEFT JOIN shown ON shown.payment_line_id = booked.payment_line_id AND booked.fact = 'applied'
+LEFT JOIN LATERAL (
+  SELECT proof.amount FROM proof
+  JOIN settlement_line AS line ON line.id = proof.settlement_line_id
+  JOIN settlement ON settlement.id = line.settlement_id
+  WHERE proof.payment_line_id = booked.payment_line_id AND proof.kind = 'reported' AND proof.attempt_id = booked.attempt_id
+    AND (settlement.superseded_by_id IS NULL OR (
+      SELECT again.id FROM settlement_line AS again JOIN settlement AS now ON now.id = again.settlement_id
+      WHERE again.reference = line.reference AND again.line_type = line.line_type AND again.amount = line.amount
+        AND again.currency = line.currency AND now.gateway_account_id = settlement.gateway_account_id AND now.superseded_by_id IS NULL
+      LIMIT 1) IS NOT NULL)
+  LIMIT 1
+) AS shown ON booked.fact = 'applied'
 GROUP BY agency.code, agency.name_vi, agency.name_en, booked.kind, booked.budget_line, booked.currency
 ORDER BY agency.code, booked.kind, booked.budget_line, booked.currency

@@ -39,8 +39,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All sides of one day. Amounts are whole VND; `attempts` and `paid` go by the order's reference; `times` counts arrivals of
-    verified callbacks and `refused` those kept of others.
+    """All sides of one day.
+
+    Amounts are whole VND; `attempts` and `paid` go by the order's reference. `times` counts arrivals of verified callbacks,
+    `refused` those kept of others.
     """
 
     lived: Sequence[Lived]

@@ -41,6 +41,7 @@ def print_day(console: Console, day: Evidence) -> None:
     for run in day.runs:
         classes = ", ".join(f"{figures['count']} {name}" for name, figures in run["classes"].items() if figures["count"])
         console.print(f"reconciled {run['account']} of {run['date']} ({run['state']}): {classes}", highlight=False, soft_wrap=True)
+    console.print()
     console.print(_discrepancies(day.discrepancies))
 
 

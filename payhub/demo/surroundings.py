@@ -116,7 +116,8 @@ class Surroundings:
     def write_environment(self) -> Path:
         """Write the settings into a file that a shell can read; return it."""
         path = self.folder / "environment"
-        path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.told.items()), encoding="utf-8")
+        told = {**self.told, "PAYHUB_DEV_GATEWAY": self.simulator_url}
+        path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in told.items()), encoding="utf-8")
         return path
 
     @contextmanager

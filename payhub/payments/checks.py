@@ -22,7 +22,8 @@ from payhub.exchange import ExchangeError, send
 from payhub.hub import Hub
 from payhub.payments import states
 from payhub.payments.models import Attempt, Payment
-from payhub.payments.outcomes import find, record, under_lock
+from payhub.payments.outcomes import find, under_lock
+from payhub.payments.recording import record
 from payhub.payments.states import UNDECIDED, AttemptState
 
 _log = log.get(__name__)

@@ -6,12 +6,11 @@ the rule: the statement only gets there faster. Locks are taken payment first, t
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateways.base import Notice, Outcome, Verdict
@@ -20,12 +19,12 @@ from payhub.accounts.calendar import cohort_day
 from payhub.accounts.models import GatewayAccount
 from payhub.clock import local_date
 from payhub.discrepancies.service import open_ as open_discrepancy
-from payhub.events import Event
 from payhub.fees.models import Fee
 from payhub.hub import Hub
 from payhub.ledger.facts import Fact, post
-from payhub.payments import states
+from payhub.payments import expiry, states
 from payhub.payments.models import Attempt, Payment, PaymentLine, UnappliedReceipt
+from payhub.payments.recording import record, release_claims
 from payhub.payments.states import UNDECIDED, AttemptState, PaymentState
 
 
@@ -116,6 +115,8 @@ def _succeeded(change: Change) -> Verdict:
         return Verdict.REPEATED
     if attempt.state == AttemptState.CONFLICTED:
         return Verdict.WRONG_AMOUNT
+    # Whether money is late must not depend on when the job that expires payments last ran.
+    expiry.expire_if_over(change.session, change.payment, change.now)
     if notice.amount != attempt.amount or notice.currency != attempt.currency:
         _move(change, AttemptState.CONFLICTED)
         _hold(change, "underpaid" if (notice.amount or 0) < attempt.amount else "overpaid")
@@ -278,18 +279,3 @@ def _disagree(change: Change, kind: str, amount: int, evidence: dict[str, Any]) 
         gateway_account_id=change.account.id,
         payment_id=change.payment.id,
     )
-
-
-def release_claims(session: Session, payment_id: uuid.UUID) -> None:
-    """Let the dossier's fees be asked again: this payment is over and unpaid."""
-    session.execute(update(PaymentLine).where(PaymentLine.payment_id == payment_id).values(dossier_claim=None))
-
-
-def record(session: Session, payment: Payment, type_: str, now: datetime, data: dict[str, Any]) -> uuid.UUID:
-    """Write the next event of a locked payment; return its id."""
-    payment.event_seq += 1
-    event = Event(
-        id=ids.new_id(), payment_id=payment.id, seq=payment.event_seq, type=type_, data=data, occurred_at=now, position=None
-    )
-    session.add(event)
-    return event.id

@@ -229,3 +229,23 @@ def test_the_same_form_from_another_address_is_still_the_same_order_and_the_addr
     assert kept == "203.0.113.5"
     citizen.says(reference)
     assert rows("SELECT client_ip FROM attempt") == [(None,)]
+
+
+def test_whether_money_is_late_does_not_depend_on_when_the_job_ran(citizen_of, ask, order, rows, clock) -> None:
+    order["lines"] = [{"fee": "LP-TBOTO", "agency": "G12.18", "amount": 30_000_000}]
+    citizen = citizen_of(ask(order, portal="dvc-tay-ninh"))
+    reference = citizen.try_()
+    clock.pass_(days=2)
+    assert citizen.says(reference) == "00"
+    assert rows(STATES) == [("expired", "succeeded", False)]
+    assert rows("SELECT kind FROM discrepancy") == [("late",)]
+
+
+def test_money_for_an_order_still_alive_is_not_late_though_the_payment_has_expired(citizen_of, ask, order, rows, clock) -> None:
+    order["lines"] = [{"fee": "LP-TBOTO", "agency": "G12.18", "amount": 30_000_000}]
+    citizen = citizen_of(ask(order, portal="dvc-tay-ninh"))
+    clock.pass_(hours=23, minutes=55)
+    reference = citizen.try_()
+    clock.pass_(minutes=10)
+    assert citizen.says(reference) == "00"
+    assert rows(STATES) == [("paid", "succeeded", True)]

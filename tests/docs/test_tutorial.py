@@ -26,7 +26,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     output = tmp_path / "serve.out"
     with output.open("w") as out:
-        serving = subprocess.Popen([sys.executable, "-m", "payhub", "dev"], cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        serving = subprocess.Popen(
+            [sys.executable, "-m", "payhub", "dev"], cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         deadline = time.monotonic() + 60
         with selectors.DefaultSelector() as idle:
@@ -47,7 +49,9 @@ def test_the_tutorial_does_what_it_says(folder: Path) -> None:
     assert len(steps) == 9
     script = "set -eu\n" + "\n".join(steps)
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "160"}
-    done = subprocess.run(["timeout", "90", "bash", "-c", script], cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["timeout", "90", "bash", "-c", script], cwd=folder, env=environ, capture_output=True, text=True, check=False
+    )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert '"total":85000' in (folder / "payment.json").read_text()

@@ -68,7 +68,12 @@ class Desk:
     ) -> Attempt:  # fmt: skip
         """Ask for a payment (or take one), start an attempt, and let the gateway say what became of it."""
         if payment_id is None:
-            body = {**self._order, "portal_reference": uuid.uuid4().hex, "dossier": uuid.uuid4().hex, "lines": lines or self._order["lines"]}
+            body = {
+                **self._order,
+                "portal_reference": uuid.uuid4().hex,
+                "dossier": uuid.uuid4().hex,
+                "lines": lines or self._order["lines"],
+            }
             answer = self._ask(body, portal=portal)
             assert answer.status_code == 201, answer.json
             payment_id = read_public_id("pay", answer.json["id"], "test")
@@ -156,7 +161,9 @@ class Desk:
     def run(self, on: date | None = None) -> Run:
         """Return the last finished run of a day."""
         with self.hub.db.session() as session:
-            found = session.scalars(select(Run).where(Run.period_on == (on or self.day), Run.state == "done").order_by(Run.id.desc())).first()
+            found = session.scalars(
+                select(Run).where(Run.period_on == (on or self.day), Run.state == "done").order_by(Run.id.desc())
+            ).first()
         assert found is not None
         return found
 
@@ -176,7 +183,9 @@ class Desk:
                  "journal", "posting", "event", "attempt", "payment")  # fmt: skip
         with self.hub.db.session() as session:
             return {
-                table: session.scalar(text(f"SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY to_jsonb(t)::text), '[]') FROM {table} t"))
+                table: session.scalar(
+                    text(f"SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY to_jsonb(t)::text), '[]') FROM {table} t")
+                )
                 for table in tables or every
             }
 

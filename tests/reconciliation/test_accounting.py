@@ -17,7 +17,10 @@ from reconciliation.settlements import current
 ONE = timedelta(days=1)
 # What the hub knows of a payment, on which day it says it was paid, and the rows the gateway has of it: (kind, amount apart, days apart).
 HUB = st.sampled_from(["unpaid", "paid", "short", "reversed"])
-ROWS = st.lists(st.tuples(st.sampled_from(["THANH_TOAN", "HOAN_TIEN"]), st.sampled_from([0, 0, 0, 1_000]), st.sampled_from([0, 0, -1])), max_size=3)
+ROWS = st.lists(
+    st.tuples(st.sampled_from(["THANH_TOAN", "HOAN_TIEN"]), st.sampled_from([0, 0, 0, 1_000]), st.sampled_from([0, 0, -1])),
+    max_size=3,
+)
 PAYMENTS = st.lists(st.tuples(HUB, st.sampled_from([0, 0, 0, 1, -1, -3]), ROWS), max_size=5)
 STRANGERS = st.lists(st.sampled_from(["S1", "S2"]), max_size=3)
 
@@ -46,7 +49,9 @@ def test_every_line_of_both_sides_is_accounted_for_once_and_the_money_adds_up(de
     for hub_says, apart, theirs in payments:
         attempt = desk.pay(outcome=None)
         if hub_says in CONFIRMED:
-            attempt = desk.say(attempt, Outcome.SUCCEEDED, on=day + apart * ONE, amount=attempt.amount - (5_000 if hub_says == "short" else 0))
+            attempt = desk.say(
+                attempt, Outcome.SUCCEEDED, on=day + apart * ONE, amount=attempt.amount - (5_000 if hub_says == "short" else 0)
+            )
         if hub_says == "reversed":
             desk.say(attempt, Outcome.REVERSED)
         rows += [desk.row(attempt.reference, attempt.amount + more, day + on * ONE, kind=kind) for kind, more, on in theirs]
@@ -61,7 +66,9 @@ def test_every_line_of_both_sides_is_accounted_for_once_and_the_money_adds_up(de
 
     counts = desk.run(day).counts
     assert sum(row["lines"] for row in counts.values()) == len(rows)
-    assert sum(row["listed"] for row in counts.values()) == sum(row.amount * (1 if row.kind == "THANH_TOAN" else -1) for row in rows)
+    assert sum(row["listed"] for row in counts.values()) == sum(
+        row.amount * (1 if row.kind == "THANH_TOAN" else -1) for row in rows
+    )
     assert sum(row["attempts"] for row in counts.values()) == len(of_the_day | named)
     payment_rows = Counter(row.reference for row in rows if row.kind == "THANH_TOAN")
     firsts["missing_at_hub"] += len(set(strangers))
@@ -113,5 +120,10 @@ def test_files_in_any_order_end_in_the_same_classes_and_disputes(desk, hub, data
 
 def _disputes(hub, names: dict[str, str], shift: timedelta, first: date, last: date) -> Counter:
     with hub.db.session() as session:
-        found = session.execute(text('SELECT kind, key, "on" FROM discrepancy WHERE state <> \'resolved\' AND "on" BETWEEN :a AND :b'), {"a": first, "b": last}).all()
-    return Counter((kind, next(name for reference, name in names.items() if reference in key), on - shift) for kind, key, on in found)
+        found = session.execute(
+            text('SELECT kind, key, "on" FROM discrepancy WHERE state <> \'resolved\' AND "on" BETWEEN :a AND :b'),
+            {"a": first, "b": last},
+        ).all()
+    return Counter(
+        (kind, next(name for reference, name in names.items() if reference in key), on - shift) for kind, key, on in found
+    )

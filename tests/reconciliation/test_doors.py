@@ -24,7 +24,9 @@ class Worker(SimpleWorker):
 
 @pytest.fixture
 def put(client, keys):
-    def send(body: bytes, day: str = "2026-11-20", account: str = "vnpay-main", portal: str = "kbnn", query: str = "", **headers: str):
+    def send(
+        body: bytes, day: str = "2026-11-20", account: str = "vnpay-main", portal: str = "kbnn", query: str = "", **headers: str
+    ):
         sent = {"Authorization": f"Bearer {keys[portal]}", "Content-Type": "text/csv", **headers}
         return client.put(f"/v1/settlements/{account}/{day}{query}", data=body, headers=sent)
 
@@ -50,17 +52,29 @@ def work(hub):
 
 def test_a_file_handed_in_is_taken_run_and_readable(desk, put, get, work) -> None:
     attempt = desk.pay()
-    answer = put(desk.write([desk.row_of(attempt), desk.row("X", 5_000), desk.row("Y", "?")], total=210_000), query="?file_name=vnpay.csv")
+    answer = put(
+        desk.write([desk.row_of(attempt), desk.row("X", 5_000), desk.row("Y", "?")], total=210_000), query="?file_name=vnpay.csv"
+    )
     assert answer.status_code == 202
     body = answer.json
     assert (body["lines"], body["sum"], body["declared_sum"], body["rejected"], body["already"]) == (2, 205_000, 210_000, 1, False)
-    assert body["rejects"] == [{"row": 4, "field": "SoTien", "reason": "not_an_amount", "detail": "không phải số tiền nguyên lớn hơn 0"}]
+    assert body["rejects"] == [
+        {"row": 4, "field": "SoTien", "reason": "not_an_amount", "detail": "không phải số tiền nguyên lớn hơn 0"}
+    ]
     assert (body["account"], body["date"], body["file_name"]) == ("vnpay-main", "2026-11-20", "vnpay.csv")
     assert get(f"/v1/runs/{body['run']}").json["state"] == "waiting"
     work()
     run = get(f"/v1/runs/{body['run']}").json
     assert (run["state"], run["settlement"]) == ("done", body["id"])
-    assert run["classes"]["matched"] == {"count": 1, "amount": 200_000, "lines": 1, "listed": 200_000, "attempts": 1, "confirmed": 200_000, "dated_apart": 0}
+    assert run["classes"]["matched"] == {
+        "count": 1,
+        "amount": 200_000,
+        "lines": 1,
+        "listed": 200_000,
+        "attempts": 1,
+        "confirmed": 200_000,
+        "dated_apart": 0,
+    }
     again = put(desk.write([desk.row_of(attempt), desk.row("X", 5_000), desk.row("Y", "?")], total=210_000))
     assert (again.status_code, again.json["already"], again.json["id"], again.json["run"]) == (202, True, body["id"], body["run"])
     assert again.json["rejects"] == body["rejects"]
@@ -95,9 +109,22 @@ def test_discrepancies_are_listed_newest_first_page_by_page(desk, get) -> None:
     assert sorted(amounts) == [1_000, 1_001, 1_002, 1_003, 1_004]
     assert second["next"] is None
     row = first["data"][0]
-    assert (row["kind"], row["state"], row["account"], row["date"], row["currency"]) == ("missing_at_hub", "open", "vnpay-main", "2026-11-20", "VND")
+    assert (row["kind"], row["state"], row["account"], row["date"], row["currency"]) == (
+        "missing_at_hub",
+        "open",
+        "vnpay-main",
+        "2026-11-20",
+        "VND",
+    )
     assert row["evidence"]["hub"] is None
-    for query, count in (("state=resolved", 0), ("state=open", 5), ("kind=missing_at_hub", 5), ("kind=late", 0), ("date=2026-11-20", 5), ("date=2026-11-19", 0)):
+    for query, count in (
+        ("state=resolved", 0),
+        ("state=open", 5),
+        ("kind=missing_at_hub", 5),
+        ("kind=late", 0),
+        ("date=2026-11-20", 5),
+        ("date=2026-11-19", 0),
+    ):
         assert len(get(f"/v1/discrepancies?{query}").json["data"]) == count, query
     for query in ("kind=unheard_of", "state=shut", "cursor=pay_1", "limit=0", "page=2"):
         assert get(f"/v1/discrepancies?{query}").status_code == 422, query
@@ -156,7 +183,14 @@ def test_reconcile_imports_runs_and_prints(desk, payhub, tmp_path) -> None:
     file.write_bytes(desk.write([desk.row_of(attempt), desk.row("Y", "?")], total=210_000))
     printed = payhub("reconcile", "vnpay-main", "2026-11-20", str(file), "--now")
     assert printed.exit_code == 0, printed.output
-    for words in ("vnpay-2026-11-20.csv: 1 lines, 1 rows set aside", "row 3, column SoTien", "matched", "missing_at_gateway", "200.000", "count_or_sum_differs"):
+    for words in (
+        "vnpay-2026-11-20.csv: 1 lines, 1 rows set aside",
+        "row 3, column SoTien",
+        "matched",
+        "missing_at_gateway",
+        "200.000",
+        "count_or_sum_differs",
+    ):
         assert words in printed.output
     again = payhub("reconcile", "vnpay-main", "2026-11-20", str(file), "--now")
     assert "known already" in again.output

@@ -127,7 +127,9 @@ def test_a_bad_row_is_set_aside_by_number_field_and_reason_and_the_rest_is_taken
         assert desk.disputes()[f"count_or_sum_differs settlement/{day}"] == 10_000, case
         with hub.db.session() as session:
             of_this = SettlementLine.settlement_id == imported.settlement.id
-            assert session.scalars(select(SettlementLine.number).where(of_this).order_by(SettlementLine.number)).all() == [2, 4], case
+            assert session.scalars(select(SettlementLine.number).where(of_this).order_by(SettlementLine.number)).all() == [2, 4], (
+                case
+            )
     assert desk.count("settlement_reject") == len(BAD_ROWS)
 
 

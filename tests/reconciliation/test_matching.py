@@ -26,7 +26,10 @@ def test_a_line_that_agrees_is_matched_and_proves_every_line_of_its_payment(desk
     assert desk.disputes() == {}
     with hub.db.session() as session:
         proofs = session.scalars(select(Proof).order_by(Proof.amount)).all()
-    assert [(proof.kind, proof.amount, proof.proved_on) for proof in proofs] == [("reported", 8_000, desk.day), ("reported", 75_000, desk.day)]
+    assert [(proof.kind, proof.amount, proof.proved_on) for proof in proofs] == [
+        ("reported", 8_000, desk.day),
+        ("reported", 75_000, desk.day),
+    ]
 
 
 def test_a_line_without_our_reference_is_found_by_the_gateways_number(desk) -> None:

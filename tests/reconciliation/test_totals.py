@@ -40,7 +40,9 @@ def totals(hub, on):
 
 
 def test_collected_reported_and_difference_per_agency_and_kind(desk, hub, day) -> None:
-    found = {(row.agency, row.kind): (row.count, row.collected, row.reported, row.difference) for row in by_kind(totals(hub, desk.day))}
+    found = {
+        (row.agency, row.kind): (row.count, row.collected, row.reported, row.difference) for row in by_kind(totals(hub, desk.day))
+    }
     assert found == {
         ("000.00.00.G15", "le_phi"): (2, 400_000, 200_000, 200_000),
         ("000.00.00.G17", "le_phi"): (2, 150_000, 150_000, 0),
@@ -145,7 +147,12 @@ BREAKS = {
 
 def test_each_law_notices_what_breaks_it(hub, day) -> None:
     engine = hub.db.engine
-    tables = {"settlement": "line_sum declared_sum reject_count", "run": "state counts", "proof": "amount", "payment_line": "amount"}
+    tables = {
+        "settlement": "line_sum declared_sum reject_count",
+        "run": "state counts",
+        "proof": "amount",
+        "payment_line": "amount",
+    }
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE proof DISABLE TRIGGER USER"))
         for table in tables:
@@ -159,5 +166,7 @@ def test_each_law_notices_what_breaks_it(hub, day) -> None:
             for table, columns in tables.items():
                 back = ", ".join(f"{column} = kept.{column}" for column in columns.split())
                 connection.execute(text(f"UPDATE {table} SET {back} FROM kept_{table} kept WHERE kept.id = {table}.id"))
-            connection.execute(text("INSERT INTO proof OVERRIDING SYSTEM VALUE SELECT * FROM kept_proof EXCEPT SELECT * FROM proof"))
+            connection.execute(
+                text("INSERT INTO proof OVERRIDING SYSTEM VALUE SELECT * FROM kept_proof EXCEPT SELECT * FROM proof")
+            )
         assert next(prove(engine, [law])).holds, law.name

@@ -20,7 +20,7 @@ from payhub import ids
 from payhub.discrepancies.models import Discrepancy
 from payhub.hub import Hub
 from payhub.payments.models import Payment
-from payhub.payments.outcomes import record
+from payhub.payments.recording import record
 from webhooks import couriers, deliveries, endpoints, relay
 from webhooks.couriers import Couriers
 from webhooks.models import Delivery, WebhookEndpoint
@@ -126,7 +126,9 @@ class Told:
 
 @pytest.fixture
 def hub(hub: Hub) -> Hub:
-    settings = replace(hub.settings, webhooks=replace(hub.settings.webhooks, retry_s=(5, 60, 300), timeout_s=1.0, private_addresses=True))
+    settings = replace(
+        hub.settings, webhooks=replace(hub.settings.webhooks, retry_s=(5, 60, 300), timeout_s=1.0, private_addresses=True)
+    )
     return replace(hub, settings=settings)
 
 
@@ -402,9 +404,13 @@ def test_no_transaction_is_open_while_a_portal_takes_its_time(told, receiver):
     assert asked.wait(5)
     try:
         with told.hub.db.session() as session:
-            others = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()")
+            others = text(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"
+            )
             assert session.scalar(others) == 0
-            locks = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+            locks = text(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
             assert session.scalar(locks) == 0
     finally:
         released.set()

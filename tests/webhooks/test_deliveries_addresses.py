@@ -145,7 +145,9 @@ def test_no_proxy_of_the_environment_is_obeyed(listener, monkeypatch):
     assert reached == []
 
 
-@pytest.mark.parametrize("url", ["https://127.0.0.1/hooks", "https://[::1]/hooks", "https://10.0.0.8/hooks", "https://localhost/hooks"])
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1/hooks", "https://[::1]/hooks", "https://10.0.0.8/hooks", "https://localhost/hooks"]
+)
 def test_an_endpoint_written_as_a_private_address_is_refused_when_it_is_added(hub: Hub, url):
     strict = replace(hub, settings=replace(hub.settings, webhooks=replace(hub.settings.webhooks, private_addresses=False)))
     with pytest.raises(InvalidInput), hub.db.session() as session:

@@ -16,7 +16,7 @@ from payhub.errors import InvalidInput
 from payhub.events import Event
 from payhub.hub import Hub
 from payhub.payments.models import Payment
-from payhub.payments.outcomes import record
+from payhub.payments.recording import record
 from webhooks import endpoints, relay
 from webhooks.models import Delivery, WebhookEndpoint
 
