@@ -112,8 +112,8 @@ def _answer(came: bytes) -> Answer | None:
 
 
 def _carry_out(order: Order) -> Load:
-    script, took = SCRIPTS[order.script], {}  # type: dict[str, list[float]]
-    poll, lines = select.epoll(), {}
+    script, took = SCRIPTS[order.script], dict[str, list[float]]()
+    poll, lines = select.epoll(), dict[int, _Line]()
     for _ in range(order.connections):
         line = _Line(order.target)
         lines[line.socket.fileno()] = line

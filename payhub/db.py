@@ -61,8 +61,11 @@ class Database:
     """A pool of connections; safe to share between threads, not between processes (see `after_fork`)."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        self.engine: Engine = create_engine(
+        # Autocommit is how a connection rests: the hot steps then never switch it, and a session pays for switching instead.
+        self._resting = create_engine(
             settings.url,
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
             pool_size=settings.pool_size,
             max_overflow=0,
             pool_timeout=10,
@@ -79,13 +82,13 @@ class Database:
                 "tcp_user_timeout": 20_000,
             },
         )
-        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine: Engine = self._resting.execution_options(isolation_level="READ COMMITTED")
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:
         """Lend a connection on which every statement is a transaction of its own."""
-        with self._autocommit.connect() as connection:
+        with self._resting.connect() as connection:
             yield connection
 
     @contextmanager
@@ -96,11 +99,11 @@ class Database:
 
     def after_fork(self) -> None:
         """Forget the parent's connections without closing them."""
-        self.engine.dispose(close=False)
+        self._resting.dispose(close=False)
 
     def close(self) -> None:
         """Close every connection."""
-        self.engine.dispose()
+        self._resting.dispose()
 
 
 def word(value: str | int) -> ColumnElement[Any]:

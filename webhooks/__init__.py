@@ -1,14 +1,14 @@
 """Messages in and out: callbacks from gateways, webhooks to portals."""
 
 from payhub.registry import Periodic, Registry
-from webhooks import commands, inbox, laws, views
+from webhooks import commands, laws, views
 
 
 def init_app(registry: Registry) -> None:
     """Offer what this room has."""
     registry.blueprints.append(views.bp)
     registry.commands.append(commands.group)
-    registry.laws.extend([*inbox.LAWS, *laws.LAWS])
+    registry.laws.extend(laws.LAWS)
     registry.periodic += [
         Periodic("webhooks.jobs.relay", lambda settings: settings.jobs.relay_s),
         Periodic("webhooks.jobs.deliver_due", lambda settings: settings.jobs.deliveries_s),

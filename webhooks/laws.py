@@ -17,7 +17,30 @@ _TOLD = """
     WHERE (event.position >= first.position OR event.occurred_at > webhook_endpoint.created_at + interval '1 minute')
 """
 
-LAWS = (
+CALLBACKS = (
+    Law(
+        "every verified callback is accounted for: it names its attempt, or nobody's order and a discrepancy does",
+        "SELECT count(*) FROM callback WHERE digest IS NOT NULL",
+        "SELECT c.id, c.verdict, c.outcome FROM callback c WHERE c.digest IS NOT NULL AND CASE "
+        "WHEN c.attempt_id IS NOT NULL THEN c.verdict = 'unknown_reference' "
+        "ELSE c.verdict <> 'unknown_reference' OR c.outcome = 'succeeded' AND NOT EXISTS "
+        "(SELECT FROM discrepancy d WHERE d.kind = 'missing_at_hub' AND d.gateway_account_id = c.gateway_account_id) END",
+    ),
+    Law(
+        "a callback that could not be verified changed nothing",
+        "SELECT count(*) FROM callback WHERE digest IS NULL",
+        "SELECT id, verdict FROM callback "
+        "WHERE digest IS NULL AND (attempt_id IS NOT NULL OR verdict NOT IN ('forged', 'malformed'))",
+    ),
+    Law(
+        "whatever a verified success told us of, its attempt shows the money",
+        "SELECT count(*) FROM callback WHERE outcome = 'succeeded' AND attempt_id IS NOT NULL",
+        "SELECT c.id, a.id, a.state FROM callback c JOIN attempt a ON a.id = c.attempt_id "
+        "WHERE c.outcome = 'succeeded' AND a.state NOT IN ('succeeded', 'conflicted', 'reversed')",
+    ),
+)
+
+DELIVERIES = (
     Law(
         name="positions are 1 to n without a gap",
         checked="SELECT count(*) FROM event WHERE position IS NOT NULL",
@@ -66,3 +89,5 @@ LAWS = (
         broken="SELECT id, state FROM delivery WHERE state <> 'due' AND tries = 0",
     ),
 )
+
+LAWS = (*CALLBACKS, *DELIVERIES)

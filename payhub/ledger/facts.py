@@ -12,7 +12,22 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, Date, DateTime, String, Uuid, bindparam, cast, func, insert, null, select, union_all
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Date,
+    DateTime,
+    String,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import FromClause
@@ -69,7 +84,9 @@ def _per_line(source: FromClause, sign: int, name: str) -> CTE:
         .join_from(source, line, line.payment_id == s.payment_id)
         .cte(f"{name}_sides")
     )  # fmt: skip
-    return insert(Posting).from_select(_SIDES, select(sides).where(sides.c.amount != word(0))).cte(f"{name}_postings")
+    # The columns of `sides` stand in the order of _SIDES, so that the star spares the statement half its length.
+    rows: Any = select(literal_column("*")).select_from(sides).where(sides.c.amount != word(0))
+    return insert(Posting).from_select(_SIDES, rows).cte(f"{name}_postings")
 
 
 def _each(*words: str) -> Any:

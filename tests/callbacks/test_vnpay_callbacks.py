@@ -249,3 +249,14 @@ def test_money_for_an_order_still_alive_is_not_late_though_the_payment_has_expir
     clock.pass_(minutes=10)
     assert citizen.says(reference) == "00"
     assert rows(STATES) == [("paid", "succeeded", True)]
+
+
+def test_hot_statements_are_short_enough_for_the_driver_to_remember() -> None:
+    from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
+    from sqlalchemy.dialects.postgresql import psycopg
+
+    from payhub.payments.statements import CREATE, START
+    from webhooks.inbox import _SUCCEED
+
+    for statement in (CREATE, START, _SUCCEED):
+        assert len(str(statement.compile(dialect=psycopg.dialect()))) < MAX_CACHED_STATEMENT_LENGTH
