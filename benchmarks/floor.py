@@ -82,7 +82,7 @@ def _listen(stage: Stage) -> tuple[Sequence[Sent], Sequence[Sent]]:
             app.play(lifecycle)
         heard: list[list[Sent]] = []
         for _ in range(2):
-            with _heard(app.hub.db.engine) as sent:
+            with _heard(app.hub.db.resting) as sent:
                 app.play(lifecycle)
             heard.append(sent)
     return heard[0], heard[1]

@@ -62,7 +62,7 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         # Autocommit is how a connection rests: the hot steps then never switch it, and a session pays for switching instead.
-        self._resting = create_engine(
+        self.resting = create_engine(
             settings.url,
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
@@ -82,13 +82,13 @@ class Database:
                 "tcp_user_timeout": 20_000,
             },
         )
-        self.engine: Engine = self._resting.execution_options(isolation_level="READ COMMITTED")
+        self.engine: Engine = self.resting.execution_options(isolation_level="READ COMMITTED")
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:
         """Lend a connection on which every statement is a transaction of its own."""
-        with self._resting.connect() as connection:
+        with self.resting.connect() as connection:
             yield connection
 
     @contextmanager
@@ -99,11 +99,11 @@ class Database:
 
     def after_fork(self) -> None:
         """Forget the parent's connections without closing them."""
-        self._resting.dispose(close=False)
+        self.resting.dispose(close=False)
 
     def close(self) -> None:
         """Close every connection."""
-        self._resting.dispose()
+        self.resting.dispose()
 
 
 def word(value: str | int) -> ColumnElement[Any]:
