@@ -86,7 +86,7 @@ def test_a_page_with_its_style_is_below_15_kilobytes(came, see, state) -> None:
 def test_a_page_costs_two_queries(came, see, state, hub) -> None:
     path, asked = came(state), []
 
-    @event.listens_for(hub.db.engine, "before_cursor_execute")
+    @event.listens_for(hub.db.resting, "before_cursor_execute")
     def note(_connection, _cursor, statement, *_) -> None:
         if "register_version" not in statement:
             asked.append(statement)

@@ -113,7 +113,7 @@ def test_asking_for_the_forms_address_leads_to_the_page(asked, client) -> None:
 def test_pressing_pay_costs_one_statement(asked, see, press, hub) -> None:
     form, asked_ = see(asked()).forms[0], []
 
-    @event.listens_for(hub.db.engine, "before_cursor_execute")
+    @event.listens_for(hub.db.resting, "before_cursor_execute")
     def note(_connection, _cursor, statement, *_) -> None:
         if "register_version" not in statement:
             asked_.append(statement)
