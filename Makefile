@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint bench clean
+.PHONY: help setup demo serve test lint bench crash clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ lint: $(STAMP) ## ruff, mypy, import borders
 
 bench: $(STAMP) ## measure against the floor; writes build/bench.json
 	@$(BIN)/python -m benchmarks
+
+crash: N = 3
+crash: $(STAMP) ## kill every process at random under load and prove that nothing is lost or doubled (N=20 for more rounds)
+	@$(BIN)/python -m payhub.demo.crash --rounds $(N)
 
 clean: ## remove what was built, installed and kept
 	rm -rf .venv .payhub build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -30,6 +30,21 @@ class Outcome(StrEnum):
     """Anything else: neither paid nor unpaid until the gateway says so."""
 
 
+class RefundOutcome(StrEnum):
+    """What a gateway says of one try at giving money back."""
+
+    ACCEPTED = "accepted"
+    """The gateway took it: the money will go back."""
+    REFUSED = "refused"
+    """Final: of this try nothing will go back."""
+    PROCESSING = "processing"
+    """The gateway knows of it and has not decided."""
+    NOT_FOUND = "not_found"
+    """The gateway, verified, knows no such order to give back."""
+    UNKNOWN = "unknown"
+    """Anything else: the money may go back and may not."""
+
+
 class Verdict(StrEnum):
     """What the hub made of a callback; each protocol has its own words for it (`Gateway.answer`)."""
 
@@ -74,6 +89,25 @@ class Query:
     reference: str
     created_at: datetime
     request_id: str
+    asked_at: datetime
+    client_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """One try at giving back all or a part of a paid order; equal amounts are all of it."""
+
+    reference: str
+    """Ours, of this try; a new one for each."""
+    original_reference: str
+    original_transaction: str | None
+    """The gateway's own number for the payment, if it told one."""
+    original_created_at: datetime
+    amount: int
+    original_amount: int
+    currency: str
+    asked_by: str
+    """A code for who asked; never a name, an address or a number of a person."""
     asked_at: datetime
     client_ip: str
 
@@ -145,6 +179,23 @@ class Notice:
     """Bank or instrument, as the gateway names it."""
 
 
+@dataclass(frozen=True, slots=True)
+class RefundNotice:
+    """A verified statement of a gateway about one try at giving back."""
+
+    reference: str
+    """The try's."""
+    original_reference: str
+    terminal: str
+    outcome: RefundOutcome
+    raw_code: str
+    amount: int | None
+    """Minor units, as the gateway states it; None where this message does not."""
+    currency: str
+    transaction: str | None
+    """The gateway's own number for the refund, if it has one; never the payment's."""
+
+
 class Gateway(Protocol):
     """One protocol. Every method is pure; those that read raise `Forged` or `Malformed`."""
 
@@ -175,3 +226,15 @@ class Gateway(Protocol):
 
     def queried(self, account: Account, query: Query, response: Response) -> Notice:
         """Verify and read the answer to `query`."""
+
+    def refund(self, account: Account, order: RefundOrder) -> Request:
+        """Ask for money to be given back. To be sent once: whoever does not know what became of it asks."""
+
+    def refunded(self, account: Account, order: RefundOrder, response: Response) -> RefundNotice:
+        """Verify and read the answer to `refund`."""
+
+    def query_refund(self, account: Account, order: RefundOrder, query: Query) -> Request:
+        """Ask what became of a refund. `query` has the try's reference and asked_at as its reference and created_at."""
+
+    def refund_queried(self, account: Account, order: RefundOrder, query: Query, response: Response) -> RefundNotice:
+        """Verify and read the answer to `query_refund`."""

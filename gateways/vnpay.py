@@ -1,4 +1,4 @@
-"""VNPAY's payment gateway, vnp_Version 2.1.0: pay page, return, IPN and querydr.
+"""VNPAY's payment gateway, vnp_Version 2.1.0: pay page, return, IPN, querydr and refund.
 
 Endpoints of an account: `pay` (.../paymentv2/vpcpay.html) and `api` (.../merchant_webapi/api/transaction). Signatures are
 HMAC-SHA512 in hex. VNPAY writes amounts in hundredths of a dong and times in GMT+7 as yyyyMMddHHmmss.
@@ -8,18 +8,47 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import NoReturn
 
-from gateways.base import Account, Answer, Incoming, Notice, Order, Outcome, Query, Redirect, Request, Response, Verdict
+from gateways.base import (
+    Account,
+    Answer,
+    Incoming,
+    Notice,
+    Order,
+    Outcome,
+    Query,
+    Redirect,
+    RefundNotice,
+    RefundOrder,
+    Request,
+    Response,
+    Verdict,
+)
 from gateways.errors import Forged, Malformed
-from gateways.http import Parameter, answered_json, json_answer, parameters, post_json, text
+from gateways.http import Parameter, json_answer, parameters, text
 from gateways.signing import FORMS, form_encoded, mac, verifies
-
-VERSION = "2.1.0"
-CURRENCY = "VND"
-GMT7 = timezone(timedelta(hours=7))
+from gateways.vnpay_fields import (
+    AMOUNT_END,
+    CURRENCY,
+    REFERENCE,
+    REQUEST_ID,
+    VERSION,
+    belongs,
+    checked,
+    dong,
+    fits,
+    instant,
+    required,
+    signed_line,
+    transaction,
+    verified_line,
+    written,
+)
+from gateways.vnpay_refunds import read_refund, read_state, request_refund
 
 OUTCOMES: tuple[tuple[str, str, str, Outcome], ...] = (
     # said by, response code, transaction status (`*` any, `-` not stated); the first row that fits counts, none is UNKNOWN
@@ -56,11 +85,6 @@ _QUERIED = (
     *("ResponseId", "Command", "ResponseCode", "Message", "TmnCode", "TxnRef", "Amount", "BankCode", "PayDate", "TransactionNo"),
     *("TransactionType", "TransactionStatus", "OrderInfo", "PromotionCode", "PromotionAmount"),
 )
-_REFERENCE = re.compile(r"[0-9A-Za-z._-]{1,100}")
-_REQUEST_ID = re.compile(r"[0-9A-Za-z]{1,32}")
-_AMOUNT = re.compile(r"[0-9]{1,12}")
-_INSTANT = re.compile(r"[0-9]{14}")
-_AMOUNT_END = 10**10
 _INFO_LENGTH = 255
 _DISPUTED = str.maketrans({character: f"%{ord(character):02X}" for character in "*~()!'"})
 
@@ -80,15 +104,15 @@ class Vnpay:
         Raises ValueError for another currency, an amount outside 1 to 9,999,999,999 VND, a reference that is not 1 to 100 of
         `A-Z a-z 0-9 . _ -`, or a time without its zone.
         """
-        if order.currency != CURRENCY or not 0 < order.amount < _AMOUNT_END:
+        if order.currency != CURRENCY or not 0 < order.amount < AMOUNT_END:
             raise ValueError("amount: VNPAY takes 1 to 9,999,999,999 VND")
         fields = {
             "vnp_Version": VERSION,
             "vnp_Command": "pay",
             "vnp_TmnCode": account.terminal,
             "vnp_Amount": str(order.amount * 100),
-            "vnp_CreateDate": _written(order.created_at),
-            "vnp_ExpireDate": _written(order.expires_at),
+            "vnp_CreateDate": written(order.created_at),
+            "vnp_ExpireDate": written(order.expires_at),
             "vnp_CurrCode": CURRENCY,
             "vnp_IpAddr": order.client_ip,
             "vnp_Locale": "vn" if order.language == "vi" else "en",
@@ -96,7 +120,7 @@ class Vnpay:
             "vnp_OrderType": "other",
             # Languages disagree on how to form-encode these; escaped in the URL itself they are the same to all.
             "vnp_ReturnUrl": order.return_url.translate(_DISPUTED),
-            "vnp_TxnRef": _checked(_REFERENCE, "reference", order.reference),
+            "vnp_TxnRef": checked(REFERENCE, "reference", order.reference),
         }
         signed = signed_text(fields)
         return Redirect(f"{account.endpoints['pay']}?{signed}&vnp_SecureHash={mac('sha512', account.secrets[0], signed.encode())}")
@@ -112,7 +136,7 @@ class Vnpay:
         not of their form, and Forged when the signature is absent or wrong.
         """
         told = _verified(account, incoming.query)
-        _required(told, "vnp_Amount")
+        required(told, "vnp_Amount")
         return _notice(account, "callback", told)
 
     def read_return(self, account: Account, incoming: Incoming) -> Notice:
@@ -127,31 +151,43 @@ class Vnpay:
     def query(self, account: Account, query: Query) -> Request:
         """Ask for an order (paygate 2.1.0, querydr). Raises ValueError for a request id that is not 1 to 32 letters and digits."""
         fields = {
-            "vnp_RequestId": _checked(_REQUEST_ID, "request_id", query.request_id),
+            "vnp_RequestId": checked(REQUEST_ID, "request_id", query.request_id),
             "vnp_Version": VERSION,
             "vnp_Command": "querydr",
             "vnp_TmnCode": account.terminal,
-            "vnp_TxnRef": _checked(_REFERENCE, "reference", query.reference),
-            "vnp_TransactionDate": _written(query.created_at),
-            "vnp_CreateDate": _written(query.asked_at),
+            "vnp_TxnRef": checked(REFERENCE, "reference", query.reference),
+            "vnp_TransactionDate": written(query.created_at),
+            "vnp_CreateDate": written(query.asked_at),
             "vnp_IpAddr": query.client_ip,
             "vnp_OrderInfo": f"Truy van GD {query.reference}",
         }
-        signature = mac("sha512", account.secrets[0], _joined(_QUERY, fields))
-        return post_json(account.endpoints["api"], {**fields, "vnp_SecureHash": signature})
+        return signed_line(account, _QUERY, fields)
 
     def queried(self, account: Account, query: Query, response: Response) -> Notice:
         """Verify and read the answer to querydr; it must speak of this order and this terminal, else it is Malformed."""
-        told = answered_json(response)
-        if not verifies("sha512", account.secrets, [_joined(_QUERIED, told)], told.get("vnp_SecureHash", "")):
-            raise Forged("vnp_SecureHash")
-        if any("|" in told.get(f"vnp_{name}", "") for name in _QUERIED):
-            raise Malformed("a bar in a value: the same signature would fit other values")
-        if told.get("vnp_Command") != "querydr":
-            raise Malformed("vnp_Command answers another question")
-        if told.get("vnp_TxnRef") != query.reference:
-            raise Malformed("vnp_TxnRef is of another order")
+        told = verified_line(account, _QUERIED, response, command="querydr", reference=query.reference)
         return _notice(account, "query", told)
+
+    def refund(self, account: Account, order: RefundOrder) -> Request:
+        """Ask for a refund (paygate 2.1.0, refund): full if the amount is the order's, else partial.
+
+        Raises ValueError for another currency, an amount outside 1 to the order's, a reference that is not 1 to 32 letters and
+        digits, an `asked_by` that is not 1 to 100 of `A-Z a-z 0-9 . _ -`, or a time without its zone.
+        """
+        return request_refund(account, order)
+
+    def refunded(self, account: Account, order: RefundOrder, response: Response) -> RefundNotice:
+        """Verify and read the answer to a refund; it must speak of this order and this terminal, else it is Malformed."""
+        return read_refund(account, order, response)
+
+    def query_refund(self, account: Account, order: RefundOrder, query: Query) -> Request:
+        """Ask for the order that is given back: VNPAY has no other question. Of `query` its id, time and address count."""
+        return self.query(account, replace(query, reference=order.original_reference, created_at=order.original_created_at))
+
+    def refund_queried(self, account: Account, order: RefundOrder, query: Query, response: Response) -> RefundNotice:  # noqa: ARG002
+        """Verify the answer to querydr and read what it proves about this try; what it leaves open is UNKNOWN."""
+        told = verified_line(account, _QUERIED, response, command="querydr", reference=order.original_reference)
+        return read_state(account, order, told)
 
 
 def order_info(description: str) -> str:
@@ -187,22 +223,19 @@ def _verified(account: Account, query: bytes) -> dict[str, str]:
 
 
 def _notice(account: Account, said_by: str, told: Mapping[str, str]) -> Notice:
-    if told.get("vnp_TmnCode") != account.terminal:
-        raise Malformed("vnp_TmnCode is of another terminal")
-    if told.get("vnp_CurrCode", CURRENCY) != CURRENCY:
-        raise Malformed("vnp_CurrCode is not VND")
-    response, status = _required(told, "vnp_ResponseCode"), told.get("vnp_TransactionStatus", "")
+    belongs(account, told)
+    response, status = required(told, "vnp_ResponseCode"), told.get("vnp_TransactionStatus", "")
     kind = told.get("vnp_TransactionType", "")
     of_refund = kind not in {"", "01"}
     return Notice(
-        reference=_required(told, "vnp_TxnRef"),
+        reference=required(told, "vnp_TxnRef"),
         terminal=account.terminal,
         outcome=Outcome.UNKNOWN if of_refund else _outcome(said_by, response, status),
         raw_code=f"{response}/{status}/{kind}" if of_refund else f"{response}/{status}",
-        amount=_dong(told.get("vnp_Amount", "")),
+        amount=dong(told.get("vnp_Amount", "")),
         currency=CURRENCY,
-        transaction=told["vnp_TransactionNo"] if told.get("vnp_TransactionNo", "").strip("0") else None,
-        paid_at=_instant(told.get("vnp_PayDate", "")),
+        transaction=transaction(told),
+        paid_at=instant(told.get("vnp_PayDate", "")),
         paid_at_text=told.get("vnp_PayDate", ""),
         method=told.get("vnp_BankCode", ""),
     )
@@ -210,50 +243,6 @@ def _notice(account: Account, said_by: str, told: Mapping[str, str]) -> Notice:
 
 def _outcome(said_by: str, response: str, status: str) -> Outcome:
     for speaker, responses, statuses, outcome in OUTCOMES:
-        if speaker == said_by and _fits(response, responses) and _fits(status or "-", statuses):
+        if speaker == said_by and fits(response, responses) and fits(status, statuses):
             return outcome
     return Outcome.UNKNOWN
-
-
-def _fits(code: str, codes: str) -> bool:
-    return codes == "*" or code in codes.split()
-
-
-def _required(told: Mapping[str, str], name: str) -> str:
-    if not told.get(name):
-        raise Malformed(f"{name} is missing")
-    return told[name]
-
-
-def _joined(names: Iterable[str], fields: Mapping[str, str]) -> bytes:
-    return "|".join(fields.get(f"vnp_{name}", "") for name in names).encode()
-
-
-def _dong(hundredths: str) -> int | None:
-    if not hundredths:
-        return None
-    if not _AMOUNT.fullmatch(hundredths) or int(hundredths) % 100:
-        raise Malformed("vnp_Amount is not a whole number of dong in hundredths")
-    return int(hundredths) // 100
-
-
-def _instant(written: str) -> datetime | None:
-    if not written:
-        return None
-    try:
-        _checked(_INSTANT, "vnp_PayDate", written)
-        return datetime.strptime(written, "%Y%m%d%H%M%S").replace(tzinfo=GMT7)
-    except ValueError:
-        raise Malformed("vnp_PayDate is no time") from None
-
-
-def _written(at: datetime) -> str:
-    if at.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return at.astimezone(GMT7).strftime("%Y%m%d%H%M%S")
-
-
-def _checked(form: re.Pattern[str], name: str, value: str) -> str:
-    if not form.fullmatch(value):
-        raise ValueError(f"{name} is not of the form VNPAY takes")
-    return value

@@ -13,24 +13,27 @@ from gateways.registry import GATEWAYS
 from payhub import checkout, http, log, openapi, settings
 from payhub.clock import Clock, SystemClock
 from payhub.hub import Hub, build
+from payhub.ledger import days
 from payhub.ledger.laws import LAWS
 from payhub.metrics import bp as metrics_bp
 from payhub.metrics import observe
 from payhub.payments.views import bp as payments_bp
 from payhub.registry import Periodic, Registry
 from payhub.settings import Settings
+from payhub.staff.laws import LAWS as STAFF_LAWS
+from payhub.staff.views import bp as proposals_bp
 
 
 def registry() -> Registry:
     """Collect what the hub and its rooms offer."""
     offers = Registry(
-        blueprints=[payments_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS],
+        blueprints=[payments_bp, proposals_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS],
         periodic=[
             Periodic("payhub.payments.jobs.check_due", lambda s: s.jobs.checks_s),
-            Periodic("payhub.payments.jobs.expire_due", lambda s: s.jobs.expiry_s),
+            Periodic("payhub.payments.jobs.close_due", lambda s: s.jobs.expiry_s),
             Periodic("payhub.payments.jobs.sweep", lambda s: s.jobs.sweep_s),
         ],
-        laws=list(LAWS),
+        laws=[*LAWS, *days.LAWS, *STAFF_LAWS],
     )
     for room in (webhooks, reconciliation):
         room.init_app(offers)

@@ -89,3 +89,24 @@ class Unavailable(PayHubError):
 
     code, status = "unavailable", 503
     title = Text("Hệ thống tạm thời gián đoạn, vui lòng thử lại", "The service is briefly unavailable, please try again")
+
+
+class BodyTooLarge(PayHubError):
+    """More bytes than this address takes."""
+
+    code, status = "body_too_large", 413
+    title = Text("Nội dung yêu cầu quá lớn", "The body of the request is too large")
+
+
+class MethodNotAllowed(PayHubError):
+    """This address answers to other methods."""
+
+    code, status = "method_not_allowed", 405
+    title = Text("Phương thức không được hỗ trợ ở địa chỉ này", "This method is not offered here")
+
+
+class Unexpected(PayHubError):
+    """Our own fault; what was asked may or may not have been done."""
+
+    code, status = "unexpected", 500
+    title = Text("Lỗi của hệ thống; chưa chắc đã ghi nhận, hãy hỏi lại", "Our own fault; ask again before trusting the outcome")

@@ -7,9 +7,10 @@ into the published document, so that the document cannot differ from the code.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
@@ -22,15 +23,18 @@ from werkzeug.exceptions import HTTPException
 
 from payhub import log
 from payhub.errors import (
+    BodyTooLarge,
     FieldProblem,
     Forbidden,
     InvalidInput,
     Malformed,
+    MethodNotAllowed,
     NotFound,
     PayHubError,
     Text,
     Unauthenticated,
     Unavailable,
+    Unexpected,
 )
 from payhub.hub import Hub
 from payhub.portals.keys import authenticate
@@ -73,7 +77,7 @@ def requires(scope: str) -> Callable[[View], View]:
                 raise Unauthenticated
             if not caller.may(scope):
                 raise Forbidden(Text(f"Khóa API cần quyền {scope}", f"The API key needs the scope {scope}"))
-            g.caller = caller
+            g.caller, g.owner_id = caller, caller.portal.id
             return view(**arguments)
 
         return _describe(guarded, scope=scope)
@@ -88,14 +92,23 @@ def accepts(schema: type[Schema], *, place: str = "json") -> Callable[[View], Vi
     def decorate(view: View) -> View:
         @wraps(view)
         def loaded(**arguments: Any) -> Any:
-            raw = _json_body() if place == "json" else request.args.to_dict()
+            raw = _json_body() if place == "json" else _query()
             try:
                 data = loader.load(raw)
             except ValidationError as error:
-                raise InvalidInput(list(_problems(error.messages_dict))) from None
+                raise InvalidInput(list(islice(_problems(error.messages_dict), _MOST_PROBLEMS))) from None
             return view(**arguments, data=data)
 
         return _describe(loaded, accepts=(schema, place))
+
+    return decorate
+
+
+def also_as(media_type: str) -> Callable[[View], View]:
+    """Say that the answer can be had in another media type too."""
+
+    def decorate(view: View) -> View:
+        return _describe(view, also_as=media_type)
 
     return decorate
 
@@ -120,6 +133,15 @@ def returns(schema: type[Schema], status: int = 200) -> Callable[[View], View]:
             return result if isinstance(result, Response) else json_response(dumper.dump(result), status)
 
         return _describe(dumped, returns=(schema, status))
+
+    return decorate
+
+
+def also_returns(schema: type[Schema], status: int) -> Callable[[View], View]:
+    """Say that a view may answer with another status too."""
+
+    def decorate(view: View) -> View:
+        return _describe(view, also_returns=(schema, status))
 
     return decorate
 
@@ -151,6 +173,13 @@ def _describe(view: View, **facts: Any) -> View:
     return view
 
 
+def _query() -> dict[str, str]:
+    if len(request.query_string) > _LONGEST_QUERY:
+        text = Text("Chuỗi truy vấn quá dài", "The query string is too long")
+        raise InvalidInput([FieldProblem("", "query_too_long", text)])
+    return request.args.to_dict()
+
+
 def _json_body() -> Any:
     body = request.get_data(cache=True)
     if not body:
@@ -164,22 +193,20 @@ def _json_body() -> Any:
     return value
 
 
-def _problems(messages: Any, pointer: str = "") -> list[FieldProblem]:
+def _problems(messages: Any, pointer: str = "") -> Iterator[FieldProblem]:
     """Flatten marshmallow's nested messages into one problem per field, pointed at by RFC 6901."""
     if isinstance(messages, Mapping):
-        return [
-            problem
-            for key, inner in messages.items()
-            for problem in _problems(inner, pointer if key == "_schema" else f"{pointer}/{key}")
-        ]
-    found = []
+        for key, inner in messages.items():
+            step = str(key)[:_LONGEST_STEP].replace("~", "~0").replace("/", "~1")
+            yield from _problems(inner, pointer if key == "_schema" else f"{pointer}/{step}")
+        return
     for message in messages if isinstance(messages, list) else [messages]:
         vi, _, en = str(message).partition(_BETWEEN)
         text = _TRANSLATED.get(str(message)) or Text(vi, en or vi)
-        found.append(FieldProblem(pointer or "/", "unknown_field" if text is _UNKNOWN else "invalid", text))
-    return found
+        yield FieldProblem(pointer, "unknown_field" if text is _UNKNOWN else "invalid", text)
 
 
+_MOST_PROBLEMS, _LONGEST_STEP, _LONGEST_QUERY = 100, 100, 8192
 _UNKNOWN = Text("Trường không được hỗ trợ; hãy bỏ đi", "This field is not known; leave it out")
 _TRANSLATED = {
     "Unknown field.": _UNKNOWN,
@@ -231,17 +258,23 @@ def answer_errors(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
+_HTTP_ERRORS = {
+    HTTPStatus.NOT_FOUND: NotFound,
+    HTTPStatus.METHOD_NOT_ALLOWED: MethodNotAllowed,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: BodyTooLarge,
+}
+
+
 def _http_error(error: HTTPException) -> Response:
-    if error.code == HTTPStatus.NOT_FOUND:
-        return problem(NotFound())
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return Response(error.get_response().get_data(), error.code or 500, dict(error.get_headers()))
-    phrase = HTTPStatus(error.code).phrase
-    fact = type(
-        "HttpError", (PayHubError,), {"code": phrase.lower().replace(" ", "_"), "status": error.code, "title": Text(phrase, phrase)}
-    )
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
-    return problem(fact(headers=headers))
+    known = _HTTP_ERRORS.get(HTTPStatus(error.code))
+    if known is not None:
+        return problem(known(headers=headers))
+    phrase = HTTPStatus(error.code).phrase
+    named = {"code": phrase.lower().replace(" ", "_"), "status": error.code, "title": Text(phrase, phrase)}
+    return problem(type("HttpError", (PayHubError,), named)(headers=headers))
 
 
 def _unavailable(error: Exception) -> Response:
@@ -253,9 +286,4 @@ def _unexpected(error: Exception) -> Response:
     # The traceback names lines of code; the values in it may be a person's and stay out of the log.
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
     _log.error("request.failed", kind=type(error).__name__, path=request.path.split("/")[1:2], frames=frames)
-    unexpected = PayHubError(
-        Text("Lỗi của hệ thống; chưa chắc đã ghi nhận, hãy hỏi lại", "Our own fault; ask again before trusting the outcome")
-    )
-    response = problem(unexpected)
-    response.status_code = 500
-    return response
+    return problem(Unexpected())

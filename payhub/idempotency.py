@@ -1,6 +1,6 @@
 """One Idempotency-Key, one effect: the first answer is kept with what it did, in the same statement, and given again.
 
-`claim` is a piece of a hot statement: it takes an advisory lock on (portal, key) and writes the answer; where either fails the
+`claim` is a piece of a hot statement: it takes an advisory lock on (owner, key) and writes the answer; where either fails the
 statement does nothing and `Once.explain` says why. Kept for `api.idempotency_s` seconds.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
@@ -19,7 +20,6 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     DateTime,
-    ForeignKey,
     Index,
     LargeBinary,
     SmallInteger,
@@ -44,7 +44,8 @@ class Idempotency(Base):
     __tablename__ = "idempotency"
     __table_args__ = (Index("ix_idempotency_created_at", "created_at"),)
 
-    portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"), primary_key=True)
+    owner_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    """The portal, or the person, whose key it is."""
     key: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[bytes]
     """SHA-256 of method, path and body."""
@@ -96,18 +97,22 @@ _VISIBLE = re.compile(r"[!-~]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """One key of one portal with the request it came with."""
+    """One key of one portal or person with the request it came with."""
 
-    portal_id: uuid.UUID
+    owner_id: uuid.UUID
     key: str
     fingerprint: bytes
 
+    @property
+    def lock(self) -> int:
+        """The number of the advisory lock that stands for this key."""
+        return int.from_bytes(hashlib.blake2b(self.owner_id.bytes + self.key.encode(), digest_size=8).digest(), "big", signed=True)
+
     def binds(self, status: int, body: bytes, now: datetime) -> dict[str, Any]:
         """Return the parameters of `claim`, the answer to keep among them."""
-        digest = hashlib.blake2b(self.portal_id.bytes + self.key.encode(), digest_size=8).digest()
         return {
-            "once_lock": int.from_bytes(digest, "big", signed=True),
-            "once_portal": self.portal_id,
+            "once_lock": self.lock,
+            "once_owner": self.owner_id,
             "once_key": self.key,
             "once_fingerprint": self.fingerprint,
             "once_status": status,
@@ -115,19 +120,36 @@ class Once:
             "once_now": now,
         }
 
-    def first_answer(self, db: Database) -> Response | None:
-        """Return the kept answer, or None where there is none; raise where the key was used for something else."""
-        with db.autocommit() as connection:
-            row = connection.execute(_FIRST, {"portal": self.portal_id, "key": self.key}).one_or_none()
-        if row is None:
-            return None
+    def carry_out(self, db: Database, now: datetime, act: Callable[[Session], tuple[int, bytes]]) -> Response:
+        """Do something that has no hot statement, once, in one transaction with its answer: (status, JSON)."""
+        answered = self.first_answer(db)
+        if answered is not None:
+            return answered
+        with db.session() as session:
+            if not session.scalar(select(func.pg_try_advisory_xact_lock(self.lock))):
+                raise RequestInFlight
+            row = session.execute(_FIRST, {"owner": self.owner_id, "key": self.key}).one_or_none()
+            if row is not None:
+                return self._replay(row)
+            status, body = act(session)
+            values = {"owner_id": self.owner_id, "key": self.key, "fingerprint": self.fingerprint, "created_at": now}
+            session.execute(insert(Idempotency).values(**values, status=status, body=body))
+        return Response(body, status, mimetype="application/json")
+
+    def _replay(self, row: Any) -> Response:
         if row.fingerprint != self.fingerprint:
             raise IdempotencyKeyReused
         return Response(row.body, row.status, {"Idempotency-Replayed": "true"}, mimetype="application/json")
 
+    def first_answer(self, db: Database) -> Response | None:
+        """Return the kept answer, or None where there is none; raise where the key was used for something else."""
+        with db.autocommit() as connection:
+            row = connection.execute(_FIRST, {"owner": self.owner_id, "key": self.key}).one_or_none()
+        return None if row is None else self._replay(row)
+
 
 _FIRST = select(Idempotency.fingerprint, Idempotency.status, Idempotency.body).where(
-    Idempotency.portal_id == bindparam("portal"), Idempotency.key == bindparam("key")
+    Idempotency.owner_id == bindparam("owner"), Idempotency.key == bindparam("key")
 )
 
 
@@ -136,7 +158,7 @@ def claim(*conditions: Any) -> tuple[CTE, CTE]:
     lock = select(func.pg_try_advisory_xact_lock(bindparam("once_lock", type_=BigInteger)).label("got")).cte("once_lock")
     source = (
         select(
-            bindparam("once_portal", type_=Uuid),
+            bindparam("once_owner", type_=Uuid),
             bindparam("once_key", type_=SqlText),
             bindparam("once_fingerprint", type_=LargeBinary),
             bindparam("once_status", type_=SmallInteger),
@@ -146,12 +168,12 @@ def claim(*conditions: Any) -> tuple[CTE, CTE]:
         .select_from(lock)
         .where(lock.c.got, *conditions)
     )
-    columns = ["portal_id", "key", "fingerprint", "status", "body", "created_at"]
+    columns = ["owner_id", "key", "fingerprint", "status", "body", "created_at"]
     claimed = (
         insert(Idempotency)
         .from_select(columns, source)
         .on_conflict_do_nothing()
-        .returning(Idempotency.portal_id)
+        .returning(Idempotency.owner_id)
         .cte("once_claimed")
     )
     return lock, claimed
@@ -168,7 +190,7 @@ def idempotent(view: View) -> View:
         if not _VISIBLE.fullmatch(key):
             raise IdempotencyKeyInvalid
         material = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
-        g.once = Once(g.caller.portal.id, key, hashlib.sha256(material).digest())
+        g.once = Once(g.owner_id, key, hashlib.sha256(material).digest())
         return view(**arguments)
 
     once.operation = {**getattr(view, "operation", {}), "idempotent": True}  # type: ignore[attr-defined]
@@ -178,10 +200,10 @@ def idempotent(view: View) -> View:
 def sweep(session: Session, now: datetime, kept_s: int, limit: int = 10_000) -> int:
     """Forget answers older than `kept_s` seconds; return how many."""
     old = (
-        select(Idempotency.portal_id, Idempotency.key)
+        select(Idempotency.owner_id, Idempotency.key)
         .where(Idempotency.created_at < now - timedelta(seconds=kept_s))
         .limit(limit)
         .cte("old")
     )
-    result = session.execute(delete(Idempotency).where(Idempotency.portal_id == old.c.portal_id, Idempotency.key == old.c.key))
+    result = session.execute(delete(Idempotency).where(Idempotency.owner_id == old.c.owner_id, Idempotency.key == old.c.key))
     return int(result.rowcount)  # type: ignore[attr-defined]

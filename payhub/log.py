@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -24,6 +25,17 @@ def redact(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> Muta
     return fields
 
 
+def only_frames(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace an exception by its kind and the lines of code it passed; its text and the values around it may be a person's."""
+    given = fields.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        fields["exception"] = type(error).__name__
+        fields["frames"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return fields
+
+
 def configure(settings: Log) -> None:
     """Send every log line of this process, the libraries' too, to standard error in one form."""
     level = logging.getLevelNamesMapping().get(settings.level.upper(), logging.INFO)
@@ -39,7 +51,7 @@ def configure(settings: Log) -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*shared, only_frames, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -48,7 +60,7 @@ def configure(settings: Log) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, only_frames, renderer],
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)

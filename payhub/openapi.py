@@ -8,9 +8,9 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, Response, current_app
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 
-from payhub.errors import Forbidden, InvalidInput, Malformed, NotFound, PayHubError, Unauthenticated, Unavailable
+from payhub.errors import BodyTooLarge, Forbidden, InvalidInput, Malformed, NotFound, PayHubError, Unauthenticated, Unavailable
 from payhub.http import PROBLEM, json_response, the_hub
 
 bp = Blueprint("openapi", __name__)
@@ -25,7 +25,12 @@ class FieldProblemView(Schema):
 
 
 class ProblemView(Schema):
-    """RFC 9457. `code` is stable; texts follow Accept-Language, Vietnamese first."""
+    """RFC 9457. `code` is stable; texts follow Accept-Language, Vietnamese first; some problems carry more members."""
+
+    class Meta:
+        """Extension members are allowed, as the RFC demands."""
+
+        unknown = INCLUDE
 
     type = fields.String(required=True)
     title = fields.String(required=True)
@@ -78,7 +83,7 @@ def _operation(endpoint: str, view: Any, operation: dict[str, Any], arguments: l
         "summary": (view.__doc__ or "").strip().split("\n")[0],
         "tags": [endpoint.split(".", 1)[0]],
         "parameters": [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in arguments],
-        "responses": {str(status): _success(schema, operation), **_refusals(operation, arguments)},
+        "responses": {**_successes(schema, status, operation), **_refusals(operation, arguments)},
     }
     if "scope" in operation:
         described["security"] = [{"key": []}]
@@ -98,10 +103,20 @@ def _operation(endpoint: str, view: Any, operation: dict[str, Any], arguments: l
     return described
 
 
+def _successes(schema: Any, status: int, operation: dict[str, Any]) -> dict[str, Any]:
+    found = {str(status): _success(schema, operation)}
+    if "also_returns" in operation:
+        other, also = operation["also_returns"]
+        found[str(also)] = _success(other, operation)
+    return found
+
+
 def _success(schema: Any, operation: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "Done"}
     if schema is not None:
         answer["content"] = {"application/json": {"schema": schema}}
+    if schema is not None and "also_as" in operation:
+        answer["content"][operation["also_as"]] = {"schema": {"type": "string"}}
     if operation.get("idempotent"):
         answer["headers"] = {
             "Idempotency-Replayed": {"schema": {"type": "string"}, "description": "Present when this is the first answer again"}
@@ -114,7 +129,7 @@ def _refusals(operation: dict[str, Any], arguments: list[str]) -> dict[str, Any]
     if "scope" in operation:
         errors += [Unauthenticated, Forbidden]
     if "accepts" in operation:
-        errors += [InvalidInput, *([Malformed] if operation["accepts"][1] == "json" else [])]
+        errors += [InvalidInput, *([Malformed, BodyTooLarge] if operation["accepts"][1] == "json" else [])]
     if arguments:
         errors.append(NotFound)
     codes: dict[str, list[str]] = {}

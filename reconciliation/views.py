@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, request
 
 from payhub.errors import FieldProblem, InvalidInput, Text
-from payhub.http import accepts, api_blueprint, carries, language, raises, requires, returns, the_hub
+from payhub.http import accepts, also_as, api_blueprint, carries, language, raises, requires, returns, the_hub
 from reconciliation import jobs, presenting, totals
 from reconciliation.errors import REFUSALS, MappingUnusable
 from reconciliation.schemas import DiscrepancyPage, DiscrepancyQuery, ImportQuery, RunView, SettlementView, TotalsQuery, TotalsView
@@ -54,6 +54,7 @@ def list_discrepancies(data: dict[str, Any]) -> dict[str, Any]:
 @requires("reports:read")
 @accepts(TotalsQuery, place="query")
 @returns(TotalsView)
+@also_as("text/csv")
 def agency_totals(data: dict[str, Any]) -> dict[str, Any] | Response:
     """Return one business day per agency, kind of fee and budget line (JSON), or per agency and kind (CSV)."""
     day = data["date"]

@@ -33,10 +33,11 @@ CALLBACKS = (
         "WHERE digest IS NULL AND (attempt_id IS NOT NULL OR verdict NOT IN ('forged', 'malformed'))",
     ),
     Law(
-        "whatever a verified success told us of, its attempt shows the money",
+        "whatever a verified success told us of, its attempt shows the money, unless its reversal was heard before",
         "SELECT count(*) FROM callback WHERE outcome = 'succeeded' AND attempt_id IS NOT NULL",
         "SELECT c.id, a.id, a.state FROM callback c JOIN attempt a ON a.id = c.attempt_id "
-        "WHERE c.outcome = 'succeeded' AND a.state NOT IN ('succeeded', 'conflicted', 'reversed')",
+        "WHERE c.outcome = 'succeeded' AND a.state NOT IN ('succeeded', 'conflicted', 'reversed') "
+        "AND a.reason IS DISTINCT FROM 'reversal_heard'",
     ),
 )
 

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateways.simulator.refunds import Refund
+
 Fact = dict[str, Any]
 
 _FIRST_NUMBER = 14_000_000
@@ -79,6 +81,8 @@ class Books:
         self.messages: dict[str, Message] = {}
         self.scenarios: dict[str, Fact] = {}
         self.disagreements: list[Fact] = []
+        self.refunds: list[Refund] = []
+        self.refund_scenarios: dict[str, str] = {}
         self.asked: set[tuple[str, str, str]] = set()
         self._infos: Counter[tuple[str, str]] = Counter()
         self._numbers = _FIRST_NUMBER
@@ -122,7 +126,7 @@ class Books:
         return order if order and order.created == created else None
 
     def ask(self, terminal: str, request_id: str, day: str) -> bool:
-        """Note a querydr request id; False if the terminal has used it that day."""
+        """Note the id of a request to the API; False if the terminal has used it that day."""
         with self.lock:
             if (terminal, day, request_id) in self.asked:
                 return False
@@ -133,6 +137,15 @@ class Books:
         """List the orders of one terminal, or all, in the order they were booked."""
         with self.lock:
             return [order for order in self.orders.values() if terminal in {None, order.terminal}]
+
+    def refund(self, refund: Refund) -> None:
+        """Book a request to give back and what becomes of it."""
+        self.record({"fact": "refunded", "refund": asdict(refund)})
+
+    def refunds_of(self, order: Order) -> list[Refund]:
+        """List what was asked to be given back of one order, in the order it was asked."""
+        with self.lock:
+            return [refund for refund in self.refunds if refund.order_key == order.key]
 
     def _apply(self, fact: Fact) -> None:
         getattr(self, f"_{fact['fact']}")(fact)
@@ -173,6 +186,12 @@ class Books:
 
     def _planned(self, fact: Fact) -> None:
         self.scenarios[fact["reference"]] = fact["plan"]
+
+    def _refunded(self, fact: Fact) -> None:
+        self.refunds.append(Refund(**fact["refund"]))
+
+    def _refund_planned(self, fact: Fact) -> None:
+        self.refund_scenarios[fact["reference"]] = fact["scenario"]
 
     def _disagreed(self, fact: Fact) -> None:
         self.disagreements.append(fact["disagreement"])

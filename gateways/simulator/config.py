@@ -42,6 +42,8 @@ class Delays:
     reversed_s: float = 3600.0
     late_s: float = 60.0
     """From an order's expiry to the money that comes late."""
+    refund_s: float = 900.0
+    """From a refund in process to one sent to the bank, or refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,10 @@ class SimulatorConfig:
     """How often one IPN is sent at most."""
     expired_status: Literal["01", "02"] = "01"
     """What querydr says of an expired order that nobody decided; VNPAY's own habit is not published."""
+    query_tells: Literal["refund", "payment"] = "refund"
+    """What querydr speaks of after a refund: the last refund, or the payment still. VNPAY's habit is not published."""
+    refund_lines_by: Literal["refund", "order"] = "refund"
+    """Whose reference a refund's line in the settlement file has: the refund's own (vnp_RequestId) or the order's (vnp_TxnRef)."""
     books_path: Path | None = None
     """A JSON Lines file that outlives the process; None keeps the books in memory only."""
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False)

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, jsonify, request
 
 from gateways.simulator.books import Fact, Order
+from gateways.simulator.refunds import Refund, RefundScenario
 from gateways.simulator.scenarios import Scenario
-from gateways.simulator.settlement import DISAGREEMENTS, lines_of, written
+from gateways.simulator.settlement import DISAGREEMENTS, disagreed, payments_of, refunds_of, written
 from gateways.simulator.simulation import Simulation
 from gateways.simulator.vnpay_pay import PageRefused, admitted, decision_of, simulation
 
@@ -29,6 +30,16 @@ def plan() -> tuple[Response, int]:
     """Plan what becomes of one order by its reference, or of every order that nobody planned for."""
     gateway = simulation()
     plans = [_planned(each) for each in _objects()]
+    for fact in plans:
+        gateway.books.record(fact)
+    return jsonify({"planned": len(plans)}), 201
+
+
+@bp.post("/refund-scenarios")
+def plan_refunds() -> tuple[Response, int]:
+    """Plan what becomes of the refunds of one order by its reference, or of every order that nobody planned for."""
+    gateway = simulation()
+    plans = [_refund_planned(each) for each in _objects()]
     for fact in plans:
         gateway.books.record(fact)
     return jsonify({"planned": len(plans)}), 201
@@ -61,7 +72,9 @@ def settlement(terminal: str, day: str) -> Response:
     if gateway.config.terminal(terminal) is None:
         raise PageRefused(404, "no such terminal")
     planned = [each for each in gateway.books.disagreements if each["terminal"] == terminal]
-    text = written(lines_of(gateway.books.of_terminal(terminal), planned, _day(day)))
+    orders, on = gateway.books.of_terminal(terminal), _day(day)
+    lines = payments_of(orders, on) + refunds_of(gateway.books.refunds, orders, on, by=gateway.config.refund_lines_by)
+    text = written(disagreed(lines, planned, on))
     return Response(text, content_type="text/csv; charset=utf-8")
 
 
@@ -73,7 +86,8 @@ def books() -> Response:
     with gateway.books.lock:
         orders = [shown(gateway, order) for order in gateway.books.of_terminal(terminal)]
         planned = [each for each in gateway.books.disagreements if terminal in {None, each["terminal"]}]
-    return jsonify({"now": gateway.now(), "orders": orders, "disagreements": planned})
+        refunds = [shown_refund(refund) for refund in gateway.books.refunds if terminal in {None, refund.terminal}]
+    return jsonify({"now": gateway.now(), "orders": orders, "refunds": refunds, "disagreements": planned})
 
 
 def shown(gateway: Simulation, order: Order) -> Fact:
@@ -83,6 +97,12 @@ def shown(gateway: Simulation, order: Order) -> Fact:
     ipns = [{name: each[name] for name in ("id", "tells", "query", "due_at", "tries")} for each in fact.pop("messages")]
     del fact["contents"], fact["repeat"]
     return {**fact, "scenario": fact["scenario"] or gateway.plan(order)["scenario"], "ipns": ipns}
+
+
+def shown_refund(refund: Refund) -> Fact:
+    """A refund with its status as it is now."""
+    names = ("terminal", "reference", "original_reference", "kind", "amount", "asked_by", "asked_at", "info", "scenario", "code")
+    return {name: getattr(refund, name) for name in (*names, "status", "taken", "transaction", "pay_date")}
 
 
 def _objects() -> list[Fact]:
@@ -105,6 +125,15 @@ def _planned(told: Fact) -> Fact:
         raise PageRefused(400, "mix: whole weights of 0 and more, not all 0")
     decision_of({"code": told_plan.get("code", "")}.get)
     return {"fact": "planned", "reference": reference, "plan": told_plan}
+
+
+def _refund_planned(told: Fact) -> Fact:
+    reference = "" if told.get("default") else told.get("reference")
+    if not isinstance(reference, str) or told.keys() - {"default", "reference", "scenario"}:
+        raise PageRefused(400, "wanted: reference (of the order) or default, with scenario")
+    if told.get("scenario") not in tuple(RefundScenario):
+        raise PageRefused(400, f"scenario: one of {', '.join(RefundScenario)}")
+    return {"fact": "refund_planned", "reference": reference, "scenario": told["scenario"]}
 
 
 def _disagreement(gateway: Simulation, told: Fact) -> Fact:

@@ -13,6 +13,7 @@ from datetime import date, datetime, time, timedelta
 
 from gateways.simulator.books import Fact, Order
 from gateways.simulator.config import GMT7, INSTANT
+from gateways.simulator.refunds import Refund
 
 COLUMNS = ("STT", "MaGiaoDich", "MaThamChieu", "LoaiGiaoDich", "ThoiGian", "SoTien", "Phi", "NganHang", "TrangThai")
 PAYMENT, REFUND = "THANH_TOAN", "HOAN_TIEN"
@@ -33,14 +34,37 @@ class Line:
     state: str = "THANH_CONG"
 
 
-def lines_of(orders: Iterable[Order], disagreements: Iterable[Fact], day: date) -> list[Line]:
-    """List what is paid, not reversed, with vnp_PayDate on the day; then let each disagreement of that day change it."""
-    lines = [
+def payments_of(orders: Iterable[Order], day: date) -> list[Line]:
+    """List what is paid, not reversed, with vnp_PayDate on the day."""
+    return [
         Line(order.transaction, order.reference, _instant(order.pay_date), order.amount, bank=order.bank)
         for order in orders
         if order.status == "00" and order.pay_date.startswith(f"{day:%Y%m%d}")
     ]
-    true = {line.reference: line for line in lines}
+
+
+def refunds_of(refunds: Iterable[Refund], orders: Iterable[Order], day: date, *, by: str) -> list[Line]:
+    """List what is given back and not refused, with the refund's vnp_PayDate on the day."""
+    banks = {order.key: order.bank for order in orders}
+    return [
+        Line(
+            transaction=refund.transaction,
+            reference=refund.reference if by == "refund" else refund.original_reference,
+            at=_instant(refund.pay_date),
+            amount=refund.amount,
+            kind=REFUND,
+            bank=banks[refund.order_key],
+        )
+        for refund in refunds
+        if refund.order_key in banks and refund.taken and refund.pay_date.startswith(f"{day:%Y%m%d}")
+    ]
+
+
+def disagreed(lines: list[Line], disagreements: Iterable[Fact], day: date) -> list[Line]:
+    """Let each disagreement of the day change its lines; a reference that two lines share is the first one's."""
+    true: dict[str, Line] = {}
+    for line in lines:
+        true.setdefault(line.reference, line)
     for each in disagreements:
         if each["kind"] == "extra" and each["date"] == day.isoformat():
             noon = datetime.combine(day, time(12, tzinfo=GMT7))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from gateways.simulator.books import Books, Fact, Message, Order
 from gateways.simulator.config import GMT7, INSTANT, SimulatorConfig, SimulatorRefused
 from gateways.simulator.courier import Courier
+from gateways.simulator.refunds import RefundScenario
 from gateways.simulator.scenarios import SCRIPTS, Scenario, Script, Tells, drawn, unpaid
 from gateways.simulator.vnpay_messages import Result, result_of, statement
 
@@ -61,6 +62,11 @@ class Simulation:
             return plan
         key = str(order.ordinal) if self.config.mix_by == "ordinal" else f"{order.info}|{order.repeat}"
         return {**plan, "scenario": drawn(self.config.seed, plan.get("mix", self.config.mix), key)}
+
+    def refund_scenario(self, order: Order) -> RefundScenario:
+        """Find what was planned for this order's refunds, else for any order's."""
+        planned = self.books.refund_scenarios
+        return RefundScenario(planned.get(order.reference) or planned.get("") or RefundScenario.ACCEPTED)
 
     def decide(self, order: Order, decision: Decision) -> None:
         """Decide an order once, book it, and send its IPNs as its scenario has it. An abandoned order stays undecided."""

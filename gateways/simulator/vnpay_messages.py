@@ -15,7 +15,15 @@ STATEMENT = (
     "ResponseId Command ResponseCode Message TmnCode TxnRef Amount BankCode PayDate TransactionNo TransactionType "
     "TransactionStatus OrderInfo PromotionCode PromotionAmount"
 )
-"""The fields that a querydr request and its answer sign, in order, each with vnp_ before it."""
+REFUND = (
+    "RequestId Version Command TmnCode TransactionType TxnRef Amount TransactionNo TransactionDate CreateBy CreateDate "
+    "IpAddr OrderInfo"
+)
+REFUNDED = (
+    "ResponseId Command ResponseCode Message TmnCode TxnRef Amount BankCode PayDate TransactionNo TransactionType "
+    "TransactionStatus OrderInfo"
+)
+"""The fields that a querydr request, its answer, a refund request and its answer sign, in order, each with vnp_ before it."""
 
 _AS_IT_IS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.*")
 _TWISTS: Mapping[Tells, Mapping[str, str]] = {
@@ -92,10 +100,10 @@ def statement(secret: str, order: Order, result: Result, tells: Tells = Tells.TR
     return f"{text}&vnp_SecureHash={mac('sha512', key, text.encode())}"
 
 
-def answer_to_query(secret: str, fields: Fact) -> dict[str, str]:
-    """Write the signed JSON fields of an answer to querydr; `fields` are named without vnp_."""
+def signed_line(secret: str, names: str, fields: Fact) -> dict[str, str]:
+    """Write the signed JSON fields of an answer; `fields` are named without vnp_."""
     named = {f"vnp_{name}": str(value) for name, value in fields.items()}
-    return named | {"vnp_SecureHash": line_signature(secret, STATEMENT, named)}
+    return named | {"vnp_SecureHash": line_signature(secret, names, named)}
 
 
 def _same(claimed: str, signature: str) -> bool:

@@ -1,4 +1,4 @@
-"""VNPAY's querydr: POST /merchant_webapi/api/transaction."""
+"""VNPAY's API: POST /merchant_webapi/api/transaction, querydr here and refund beside it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from flask import Response as Answer
 
 from gateways.simulator.books import Fact, Order
 from gateways.simulator.simulation import Simulation
-from gateways.simulator.vnpay_messages import QUESTION, answer_to_query, line_signature_fits
+from gateways.simulator.vnpay_messages import QUESTION, STATEMENT, line_signature_fits, signed_line
 from gateways.simulator.vnpay_pay import simulation
+from gateways.simulator.vnpay_refund import answer_refund, told_of
 
 bp = Blueprint("vnpay_query", __name__)
 
@@ -38,17 +39,24 @@ _ids = count(1)
 
 @bp.post("/merchant_webapi/api/transaction")
 def answer() -> Answer:
-    """Check the question, look into the books, answer signed; an unknown terminal gets an unsigned 02."""
+    """Check the request, look into the books, answer signed; an unknown terminal gets an unsigned 02."""
     gateway = simulation()
     read = request.get_json(force=True, silent=True)
     asked = {name: value for name, value in read.items() if isinstance(value, str)} if isinstance(read, dict) else {}
     terminal = gateway.config.terminal(asked.get("vnp_TmnCode", ""))
-    said: Fact = {"ResponseId": f"S{gateway.now()}{next(_ids)}", "Command": "querydr"}
+    command = "refund" if asked.get("vnp_Command") == "refund" else "querydr"
+    said: Fact = {"ResponseId": f"S{gateway.now()}{next(_ids)}", "Command": command}
     if terminal is None:
         code = "02" if asked else "03"
         return jsonify({f"vnp_{name}": value for name, value in (said | {"ResponseCode": code, "Message": MESSAGES[code]}).items()})
-    code, order = _looked_up(gateway, terminal.secret, asked)
-    said |= {
+    if command == "refund":
+        return answer_refund(gateway, terminal.secret, asked, said["ResponseId"])
+    return jsonify(signed_line(terminal.secret, STATEMENT, said | _answered(gateway, terminal.secret, asked)))
+
+
+def _answered(gateway: Simulation, secret: str, asked: dict[str, str]) -> Fact:
+    code, order = _looked_up(gateway, secret, asked)
+    said: Fact = {
         "ResponseCode": code,
         "Message": MESSAGES[code],
         "TmnCode": asked["vnp_TmnCode"],
@@ -56,9 +64,10 @@ def answer() -> Answer:
     }
     if order:
         said |= _facts(order, gateway.config.expired_status if not order.decision and gateway.expired(order) else order.status)
+        said |= _last_refund(gateway, order)
         note = {"at": gateway.now(), "request_id": asked["vnp_RequestId"], "status": said["TransactionStatus"]}
         gateway.books.record({"fact": "answered", "key": order.key, "query": note})
-    return jsonify(answer_to_query(terminal.secret, said))
+    return said
 
 
 def _looked_up(gateway: Simulation, secret: str, asked: dict[str, str]) -> tuple[str, Order | None]:
@@ -70,6 +79,11 @@ def _looked_up(gateway: Simulation, secret: str, asked: dict[str, str]) -> tuple
         return "94", None
     order = gateway.books.find(asked["vnp_TmnCode"], asked["vnp_TxnRef"], asked["vnp_TransactionDate"])
     return ("00", order) if order else ("91", None)
+
+
+def _last_refund(gateway: Simulation, order: Order) -> Fact:
+    booked = [refund for refund in gateway.books.refunds_of(order) if refund.status]
+    return told_of(booked[-1]) if booked and gateway.config.query_tells == "refund" else {}
 
 
 def _facts(order: Order, status: str) -> Fact:

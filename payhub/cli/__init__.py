@@ -7,10 +7,11 @@ from functools import cache
 
 import click
 from rich.console import Console
+from sqlalchemy.exc import OperationalError
 
 from payhub import log
 from payhub.app import make_hub, registry
-from payhub.cli import books, processes, registers
+from payhub.cli import books, days, processes, registers, staff
 from payhub.crypto import new_key
 from payhub.deployment import WrongMode
 from payhub.embedded import EmbeddedError
@@ -54,7 +55,8 @@ def keys_new() -> None:
     click.echo(new_key())
 
 
-for command in (*processes.COMMANDS, *books.COMMANDS, *registers.COMMANDS, *registry().commands):
+ROOMS = (processes, books, days, registers, staff)
+for command in (*(each for room in ROOMS for each in room.COMMANDS), *registry().commands):
     payhub.add_command(command)
 
 
@@ -62,6 +64,9 @@ def main() -> None:
     """Run the command; what an operator can put right is one sentence, not a traceback."""
     try:
         payhub()
+    except OperationalError:
+        _errors.print("payhub: the database does not answer: check DATABASE_URL and that PostgreSQL runs", style="red")
+        sys.exit(2)
     except (SettingsError, WrongMode, EmbeddedError, PayHubError) as error:
         _errors.print(f"payhub: {error}", style="red", markup=False, highlight=False)
         sys.exit(2)

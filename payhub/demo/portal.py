@@ -112,6 +112,9 @@ class _Server(ThreadingHTTPServer):
         self.portal = portal
         super().__init__((HOST, 0), _Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Take no notice of a sender that hangs up in the middle: it comes again."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

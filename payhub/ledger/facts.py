@@ -29,7 +29,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import array
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.selectable import FromClause
 
 from payhub.db import word
@@ -72,7 +72,7 @@ def _journal(source: FromClause, fact: str, name: str) -> CTE:
 
 
 def _per_line(source: FromClause, sign: int, name: str) -> CTE:
-    line, s = PaymentLine, source.c
+    line, s = aliased(PaymentLine, name="line"), source.c
     amounts = (line.amount, -line.retained, line.retained - line.amount)
     # Three rows for each line, unnested after the join so that the planner has nothing to reorder.
     sides = (

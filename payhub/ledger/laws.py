@@ -71,11 +71,34 @@ LAWS = [
         "GROUP BY p.id HAVING count(e.id) <> p.event_seq OR max(e.seq) <> p.event_seq OR min(e.seq) <> 1",
     ),
     Law(
-        "a payment's last word in its events is its state",
+        "folding a payment's events gives its row",
         "SELECT count(*) FROM payment",
-        "SELECT p.id, p.state, (SELECT e.data ->> 'state' FROM event e WHERE e.payment_id = p.id AND e.data ? 'state' "
-        "ORDER BY e.seq DESC LIMIT 1) AS said FROM payment p WHERE p.state <> (SELECT e.data ->> 'state' FROM event e "
-        "WHERE e.payment_id = p.id AND e.data ? 'state' ORDER BY e.seq DESC LIMIT 1)",
+        """
+        SELECT p.id, p.state, said.state, p.closing_reason, said.closing_reason FROM payment p JOIN LATERAL (
+          SELECT (array_agg(e.data ->> 'state' ORDER BY e.seq DESC) FILTER (WHERE e.data ? 'state'))[1] AS state,
+                 (array_agg(e.data ->> 'reason' ORDER BY e.seq DESC)
+                    FILTER (WHERE e.type = 'payment.closing'))[1] AS closing_reason,
+                 min(e.occurred_at) FILTER (WHERE e.type = 'payment.closing') AS closing_at,
+                 min(e.occurred_at) FILTER (WHERE e.type = 'payment.paid') AS paid_at,
+                 min(e.occurred_at) FILTER (WHERE e.type = 'payment.created') AS created_at,
+                 max(e.data ->> 'reference') FILTER (WHERE e.type = 'payment.created') AS reference,
+                 max((e.data ->> 'total')::bigint) FILTER (WHERE e.type = 'payment.created') AS total
+          FROM event e WHERE e.payment_id = p.id
+        ) said ON true
+        WHERE (p.state, p.closing_reason, p.closing_at, p.paid_at, p.created_at, p.reference::text, p.total) IS DISTINCT FROM
+              (said.state, said.closing_reason, said.closing_at, said.paid_at, said.created_at, said.reference, said.total)
+        """,
+    ),
+    Law(
+        "folding a payment's events gives its attempts",
+        "SELECT count(*) FROM attempt",
+        """
+        SELECT a.id, a.state, said.state FROM attempt a LEFT JOIN LATERAL (
+          SELECT e.data ->> 'attempt_state' AS state FROM event e
+          WHERE e.payment_id = a.payment_id AND e.data ->> 'attempt' = a.id::text ORDER BY e.seq DESC LIMIT 1
+        ) said ON true
+        WHERE a.state IS DISTINCT FROM said.state
+        """,
     ),
     Law(
         "whoever still claims a dossier's fee is open or paid",

@@ -87,7 +87,12 @@ def _values(
         "order_expires_at": now + timedelta(seconds=times.order_s),
         "next_check_at": now + timedelta(seconds=times.ladder_s[0]),
         "event_id": ids.new_id(),
-        "event_data": {"attempt": str(attempt_id), "gateway_account": account.code, "reference": reference},
+        "event_data": {
+            "attempt": str(attempt_id),
+            "attempt_state": "created",
+            "gateway_account": account.code,
+            "reference": reference,
+        },
     }
 
 

@@ -50,7 +50,7 @@ def check(hub: Hub, attempt_id: uuid.UUID) -> None:
             return
         payment, locked = found
         if notice is not None:
-            under_lock(hub, session, account, notice, payment, locked)
+            under_lock(hub, session, account, notice, payment, locked, asked=True)
             _abandon(session, account, payment, locked, notice, now)
         _schedule(hub, session, account, payment, locked, now)
 

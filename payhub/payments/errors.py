@@ -47,3 +47,19 @@ class GatewayNotOffered(PayHubError):
 
     code, status = "gateway_not_offered", 422
     title: ClassVar[Text] = Text("Phương thức này không dùng được cho khoản này", "This way to pay is not offered for this payment")
+
+
+class NotCancellable(PayHubError):
+    """Paid or reversed: it is refunded, not cancelled."""
+
+    code, status = "payment_not_cancellable", 409
+    title: ClassVar[Text] = Text(
+        "Khoản đã thanh toán không hủy được, hãy yêu cầu hoàn trả", "A paid payment is refunded, not cancelled"
+    )
+
+
+class NotReplaceable(PayHubError):
+    """Paid, cancelled or reversed: nothing is left to replace."""
+
+    code, status = "payment_not_replaceable", 409
+    title: ClassVar[Text] = Text("Khoản này không còn thay thế được", "This payment can no longer be replaced")

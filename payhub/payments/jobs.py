@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from payhub import idempotency, jobs
-from payhub.payments import checks, expiry
+from payhub.payments import checks, closing
 
 
 def check_due() -> None:
@@ -17,13 +17,13 @@ def check_due() -> None:
         checks.check(hub, attempt_id)
 
 
-def expire_due() -> None:
-    """Close and expire payments whose time is over."""
+def close_due() -> None:
+    """Expire payments whose time is up and end those that are closing."""
     hub = jobs.hub()
     with hub.db.session() as session:
-        due = expiry.due(session, hub.clock.now())
+        due = closing.due(session, hub.clock.now())
     for payment_id in due:
-        expiry.expire(hub, payment_id)
+        closing.finish(hub, payment_id)
 
 
 def check(attempt_id: str) -> None:

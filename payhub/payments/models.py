@@ -26,7 +26,11 @@ class Payment(Base):
         CheckConstraint("state IN ('open', 'paid', 'cancelled', 'expired', 'reversed')", name="state"),
         CheckConstraint("total >= 0", name="total"),
         Index("ix_payment_list", "portal_id", "id"),
+        CheckConstraint("closing_reason IN ('expired', 'cancelled', 'replaced')", name="closing_reason"),
+        CheckConstraint("(closing_at IS NULL) = (closing_reason IS NULL)", name="closing"),
         Index("ix_payment_expiry", "expires_at", postgresql_where="state = 'open'"),
+        Index("ix_payment_closing_at", "closing_at", postgresql_where="state = 'open' AND closing_at IS NOT NULL"),
+        Index("ix_payment_replaces_id", "replaces_id", postgresql_where="replaces_id IS NOT NULL"),
         {"postgresql_with": {"fillfactor": 80}},
     )
 
@@ -49,6 +53,8 @@ class Payment(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     closing_at: Mapped[datetime | None]
+    """Since when it takes no new attempts; it ends when no attempt can still bring money."""
+    closing_reason: Mapped[str | None]
     paid_at: Mapped[datetime | None]
     event_seq: Mapped[int]
 

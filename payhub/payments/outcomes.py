@@ -6,8 +6,7 @@ the rule: the statement only gets there faster. Locks are taken payment first, t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -18,28 +17,16 @@ from payhub import ids
 from payhub.accounts.calendar import cohort_day
 from payhub.accounts.models import GatewayAccount
 from payhub.clock import local_date
-from payhub.discrepancies.service import open_ as open_discrepancy
 from payhub.fees.models import Fee
 from payhub.hub import Hub
-from payhub.ledger.facts import Fact, post
-from payhub.payments import expiry, states
+from payhub.ledger.facts import post
+from payhub.payments import closing, states
+from payhub.payments.change import Change
 from payhub.payments.models import Attempt, Payment, PaymentLine, UnappliedReceipt
 from payhub.payments.recording import record, release_claims
 from payhub.payments.states import UNDECIDED, AttemptState, PaymentState
 
-
-@dataclass(slots=True)
-class Change:
-    """One message at work: what it says, and the locked rows it may change."""
-
-    session: Session
-    account: GatewayAccount
-    notice: Notice
-    payment: Payment
-    attempt: Attempt
-    now: datetime
-    cohort_on: date
-    gateway_on: date
+REVERSAL_HEARD = "reversal_heard"
 
 
 def success(hub: Hub, account: GatewayAccount, notice: Notice, now: datetime) -> dict[str, Any]:
@@ -86,20 +73,22 @@ def find(session: Session, account: GatewayAccount, reference: str) -> tuple[Pay
     return payment, next(attempt for attempt in attempts if attempt.id == found.id)
 
 
-def under_lock(hub: Hub, session: Session, account: GatewayAccount, notice: Notice, payment: Payment, attempt: Attempt) -> Verdict:
+def under_lock(
+    hub: Hub, session: Session, account: GatewayAccount, notice: Notice, payment: Payment, attempt: Attempt, *, asked: bool = False
+) -> Verdict:
     """Apply a verified notice to locked rows; return what became of it."""
     now = hub.clock.now()
     # A reversal happens when it is told; the message repeats the instant of the payment it undoes.
     paid_at = notice.paid_at if notice.paid_at and notice.outcome == Outcome.SUCCEEDED else now
-    change = Change(
-        session, account, notice, payment, attempt, now, cohort_day(hub.registers, account, paid_at), local_date(paid_at)
-    )
+    registers = hub.registers
+    cohort_on = cohort_day(registers, account, paid_at)
+    change = Change(session, registers, account, notice, payment, attempt, now, cohort_on, local_date(paid_at), asked)
     match notice.outcome:
         case Outcome.SUCCEEDED:
             return _succeeded(change)
         case Outcome.FAILED | Outcome.CANCELLED:
             return _ended(change, AttemptState(notice.outcome.value))
-        case Outcome.REVERSED if attempt.state == AttemptState.SUCCEEDED:
+        case Outcome.REVERSED if attempt.state in {AttemptState.SUCCEEDED, AttemptState.CONFLICTED}:
             return _reversed(change)
         case Outcome.PENDING:
             return _known_there(change)
@@ -115,13 +104,18 @@ def _succeeded(change: Change) -> Verdict:
         return Verdict.REPEATED
     if attempt.state == AttemptState.CONFLICTED:
         return Verdict.WRONG_AMOUNT
+    if attempt.reason == REVERSAL_HEARD and not change.asked:
+        # The reversal of this very success was heard before it: which of the two is the later word, only asking tells.
+        attempt.next_check_at = change.now
+        return Verdict.RECORDED
+    attempt.reason = None
     # Whether money is late must not depend on when the job that expires payments last ran.
-    expiry.expire_if_over(change.session, change.payment, change.now)
+    closing.finish_if_over(change.session, change.payment, change.now)
     if notice.amount != attempt.amount or notice.currency != attempt.currency:
-        _move(change, AttemptState.CONFLICTED)
+        change.move(AttemptState.CONFLICTED)
         _hold(change, "underpaid" if (notice.amount or 0) < attempt.amount else "overpaid")
         return Verdict.WRONG_AMOUNT
-    _move(change, AttemptState.SUCCEEDED)
+    change.move(AttemptState.SUCCEEDED)
     reason = _why_not(change)
     if reason is None:
         _apply(change)
@@ -134,10 +128,9 @@ def _why_not(change: Change) -> str | None:
     """Return why money that is whole cannot pay its payment, as a kind of discrepancy, or None where it can."""
     match change.payment.state:
         case PaymentState.OPEN:
-            return None
+            return "cancelled_but_paid" if change.payment.closing_reason == "replaced" else None
         case PaymentState.EXPIRED:
-            replaced = change.session.scalar(select(Payment.id).where(Payment.replaces_id == change.payment.id).limit(1))
-            return None if replaced is None and _late_money_applies(change) else "late"
+            return None if _late_money_applies(change) else "late"
         case PaymentState.CANCELLED:
             return "cancelled_but_paid"
         case _:
@@ -145,6 +138,9 @@ def _why_not(change: Change) -> str | None:
 
 
 def _late_money_applies(change: Change) -> bool:
+    replaced = change.session.scalar(select(Payment.id).where(Payment.replaces_id == change.payment.id).limit(1))
+    if replaced is not None:
+        return False
     rules = change.session.scalars(
         select(Fee.late_money).join(PaymentLine, PaymentLine.fee_id == Fee.id).where(PaymentLine.payment_id == change.payment.id)
     )
@@ -157,8 +153,8 @@ def _apply(change: Change) -> None:
     states.check("payment", payment.state, PaymentState.PAID)
     payment.state, payment.paid_at, attempt.applied = PaymentState.PAID, change.now, True
     change.session.flush()
-    post(change.session, "applied", _fact(change))
-    record(change.session, payment, "payment.paid", change.now, _data(change, state="paid"))
+    post(change.session, "applied", change.fact())
+    record(change.session, payment, "payment.paid", change.now, change.data(state="paid"))
 
 
 def _hold(change: Change, reason: str) -> None:
@@ -171,31 +167,35 @@ def _hold(change: Change, reason: str) -> None:
         )
     )  # fmt: skip
     change.session.flush()
-    post(change.session, "not_applicable", _fact(change))
-    record(change.session, payment, "attempt.unapplied", change.now, _data(change, reason=reason))
-    _disagree(change, reason, amount, {"expected": attempt.amount, "confirmed": amount})
+    post(change.session, "not_applicable", change.fact())
+    record(change.session, payment, "attempt.unapplied", change.now, change.data(reason=reason))
+    change.disagree(reason, amount, {"expected": attempt.amount, "confirmed": amount})
 
 
 def _reversed(change: Change) -> Verdict:
     """The gateway took back what it had confirmed: mirror what was posted, whatever it was."""
     payment, attempt = change.payment, change.attempt
-    _move(change, AttemptState.REVERSED)
+    if attempt.state == AttemptState.CONFLICTED:
+        # A conflict is settled by a person, who is told of this too.
+        change.disagree("reversed", attempt.confirmed or 0, {"confirmed": attempt.confirmed})
+        return Verdict.REPEATED
+    change.move(AttemptState.REVERSED)
     if attempt.applied:
         states.check("payment", payment.state, PaymentState.REVERSED)
         payment.state = PaymentState.REVERSED
         release_claims(change.session, payment.id)
         change.session.flush()
-        post(change.session, "applied_reversed", _fact(change))
-        record(change.session, payment, "payment.reversed", change.now, _data(change, state="reversed"))
+        post(change.session, "applied_reversed", change.fact())
+        record(change.session, payment, "payment.reversed", change.now, change.data(state="reversed"))
     else:
         receipt = change.session.scalars(
             select(UnappliedReceipt).where(UnappliedReceipt.attempt_id == attempt.id).with_for_update(key_share=True)
         ).one()
         receipt.remaining = 0
         change.session.flush()
-        post(change.session, "unapplied_reversed", _fact(change))
-        record(change.session, payment, "attempt.reversed", change.now, _data(change))
-    _disagree(change, "reversed", attempt.confirmed or 0, {"confirmed": attempt.confirmed})
+        post(change.session, "unapplied_reversed", change.fact())
+        record(change.session, payment, "attempt.reversed", change.now, change.data())
+    change.disagree("reversed", attempt.confirmed or 0, {"confirmed": attempt.confirmed})
     return Verdict.RECORDED
 
 
@@ -203,8 +203,8 @@ def _ended(change: Change, state: AttemptState) -> Verdict:
     """The gateway says no money came. It never undoes a success: that would be a reversal, which it would say."""
     if change.attempt.state not in UNDECIDED:
         return Verdict.REPEATED
-    _move(change, state)
-    record(change.session, change.payment, f"attempt.{state}", change.now, _data(change))
+    change.move(state)
+    record(change.session, change.payment, f"attempt.{state}", change.now, change.data())
     return Verdict.RECORDED
 
 
@@ -214,68 +214,17 @@ def _known_there(change: Change) -> Verdict:
         return Verdict.REPEATED
     states.check("attempt", change.attempt.state, AttemptState.STARTED)
     change.attempt.state, change.attempt.started_at = AttemptState.STARTED, change.now
-    record(change.session, change.payment, "attempt.started", change.now, _data(change))
+    record(change.session, change.payment, "attempt.started", change.now, change.data())
     return Verdict.RECORDED
 
 
 def _unknown(change: Change) -> Verdict:
+    """Neither paid nor unpaid. A reversal of a success that was never heard is remembered: the success may still be on its way."""
+    if change.notice.outcome == Outcome.REVERSED and change.attempt.state != AttemptState.REVERSED:
+        change.attempt.reason = REVERSAL_HEARD
     if change.attempt.state not in {AttemptState.CREATED, AttemptState.STARTED}:
         return Verdict.REPEATED
     states.check("attempt", change.attempt.state, AttemptState.UNKNOWN)
     change.attempt.state, change.attempt.raw_code = AttemptState.UNKNOWN, change.notice.raw_code
-    record(change.session, change.payment, "attempt.unknown", change.now, _data(change))
+    record(change.session, change.payment, "attempt.unknown", change.now, change.data())
     return Verdict.RECORDED
-
-
-def _move(change: Change, state: AttemptState) -> None:
-    """Take an attempt to an outcome with what the gateway said of it."""
-    attempt, notice = change.attempt, change.notice
-    states.check("attempt", attempt.state, state)
-    attempt.state, attempt.raw_code, attempt.ended_at, attempt.next_check_at = state, notice.raw_code, change.now, None
-    attempt.client_ip = None
-    attempt.method = notice.method or attempt.method
-    if state in {AttemptState.SUCCEEDED, AttemptState.CONFLICTED}:
-        attempt.confirmed, attempt.gateway_transaction = notice.amount, notice.transaction
-        attempt.paid_at, attempt.paid_at_text = notice.paid_at or change.now, notice.paid_at_text
-        attempt.gateway_on, attempt.cohort_on = change.gateway_on, change.cohort_on
-
-
-def _fact(change: Change) -> Fact:
-    return Fact(
-        journal_id=ids.new_id(),
-        payment_id=change.payment.id,
-        attempt_id=change.attempt.id,
-        gateway_account_id=change.account.id,
-        cohort_on=change.cohort_on,
-        business_on=change.cohort_on,
-        recorded_at=change.now,
-        amount=change.attempt.confirmed or 0,
-        currency=change.attempt.currency,
-    )
-
-
-def _data(change: Change, **more: Any) -> dict[str, Any]:
-    attempt = change.attempt
-    return {
-        "attempt": str(attempt.id),
-        "attempt_state": attempt.state,
-        "gateway_account": change.account.code,
-        "amount": attempt.confirmed,
-        "currency": attempt.currency,
-        **more,
-    }
-
-
-def _disagree(change: Change, kind: str, amount: int, evidence: dict[str, Any]) -> None:
-    open_discrepancy(
-        change.session,
-        kind=kind,
-        key=f"{change.account.code}/payment/{change.attempt.reference}",
-        on=change.gateway_on,
-        amount=amount,
-        currency=change.notice.currency,
-        evidence={**evidence, "raw_code": change.notice.raw_code},
-        now=change.now,
-        gateway_account_id=change.account.id,
-        payment_id=change.payment.id,
-    )

@@ -20,7 +20,7 @@ def describe(
     hub: Hub, registers: Registers, payment: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], undecided: Collection[uuid.UUID]
 ) -> dict[str, Any]:
     """Return a payment in outside words. `undecided` holds the payments of which an attempt still is."""
-    processing = payment["state"] == PaymentState.OPEN and payment["id"] in undecided
+    mode = hub.settings.mode
     kept = (
         "reference",
         "portal_reference",
@@ -35,8 +35,9 @@ def describe(
     )
     return {
         **{name: payment[name] for name in kept},
-        "id": ids.public_id("pay", payment["id"], hub.settings.mode),
-        "state": "processing" if processing else payment["state"],
+        "id": ids.public_id("pay", payment["id"], mode),
+        "replaces": ids.public_id("pay", payment["replaces_id"], mode) if payment["replaces_id"] else None,
+        "state": _state(payment, undecided),
         "metadata": payment["details"],
         "checkout_url": checkout_url(hub, payment["id"]),
         "lines": [
@@ -53,3 +54,11 @@ def describe(
             for line in lines
         ],
     }
+
+
+def _state(payment: Mapping[str, Any], undecided: Collection[uuid.UUID]) -> str:
+    if payment["state"] != PaymentState.OPEN:
+        return str(payment["state"])
+    if payment["closing_reason"] in {"cancelled", "replaced"}:
+        return "cancelling"
+    return "processing" if payment["id"] in undecided else "open"

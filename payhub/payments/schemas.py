@@ -2,38 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-from urllib.parse import urlsplit
+from marshmallow import Schema, fields, validate
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
-
+from payhub.fields import Few, Flag, address, one_of, short_texts, text
 from payhub.http import bilingual
 from payhub.money import MAX_AMOUNT
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def plain(value: str) -> None:
-    """Refuse control characters, which have no place in a name or a number."""
-    if _CONTROL.search(value):
-        raise ValidationError(bilingual("Có ký tự điều khiển", "Control characters are not allowed"))
-
-
-def text(longest: int, *, required: bool = False, shortest: int = 1, **options: Any) -> fields.String:
-    """Return a field of plain text between `shortest` and `longest` characters."""
-    rule = validate.Length(
-        shortest, longest, error=bilingual(f"Dài từ {shortest} đến {longest} ký tự", f"Must be {shortest} to {longest} characters")
-    )
-    return fields.String(required=required, validate=[plain, rule], **options)
-
-
-def one_of(choices: tuple[str, ...], **options: Any) -> fields.String:
-    """Return a field that takes one of these words."""
-    words = ", ".join(choices)
-    return fields.String(
-        validate=validate.OneOf(choices, error=bilingual(f"Phải là một trong: {words}", f"Must be one of: {words}")), **options
-    )
 
 
 class NewLine(Schema):
@@ -69,39 +42,25 @@ class NewPayment(Schema):
     portal_reference = text(100, required=True, metadata={"description": "The portal's own reference, used once for ever"})
     dossier = text(100)
     currency = one_of(("VND",), load_default="VND")
-    lines = fields.List(
-        fields.Nested(NewLine),
-        required=True,
-        validate=validate.Length(1, 50, error=bilingual("Từ 1 đến 50 khoản", "Must have 1 to 50 lines")),
-    )
+    lines = Few(fields.Nested(NewLine), 50, required=True)
     payer = fields.Nested(NewPayer)
     language = one_of(("vi", "en"), load_default="vi")
-    return_url = fields.String(validate=validate.Length(1, 2000, error=bilingual("Quá dài", "Must be 1 to 2,000 characters")))
+    return_url = fields.String(
+        validate=[validate.Length(1, 2000, error=bilingual("Dài tối đa 2000 ký tự", "Must be 1 to 2,000 characters")), address],
+        metadata={"format": "uri"},
+    )
     expires_at = fields.AwareDateTime(
         format="iso", metadata={"description": "When the payment stops taking attempts; the hub's default without it"}
     )
     metadata = fields.Dict(
-        keys=fields.String(), load_default=dict, metadata={"description": "At most 20 short texts, given back as they came"}
+        keys=fields.String(),
+        values=fields.Raw(allow_none=True),
+        load_default=dict,
+        validate=short_texts,
+        metadata={"description": "At most 20 short texts, given back as they came", "maxProperties": 20},
     )
-    additional = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
-
-    @validates_schema(skip_on_field_errors=True)
-    def _check(self, data: dict[str, Any], **_: Any) -> None:
-        problems: dict[str, Any] = {}
-        if "return_url" in data:
-            url = urlsplit(data["return_url"])
-            if url.scheme not in {"https", "http"} or not url.hostname or _CONTROL.search(data["return_url"]):
-                problems["return_url"] = bilingual("Phải là địa chỉ https đầy đủ", "Must be a complete https address")
-        short = all(
-            isinstance(value, str) and len(value) <= 500 and not _CONTROL.search(key + value) and len(key) <= 40
-            for key, value in data["metadata"].items()
-        )
-        if len(data["metadata"]) > 20 or not short:
-            problems["metadata"] = bilingual(
-                "Tối đa 20 mục, mỗi mục là chuỗi ngắn", "At most 20 entries: keys to 40, texts to 500 characters"
-            )
-        if problems:
-            raise ValidationError(problems)
+    replaces = text(80, metadata={"description": "Id of a payment of the same portal that this one closes and stands for"})
+    additional = Flag(load_default=False)
 
 
 class LineView(Schema):
@@ -124,7 +83,8 @@ class PaymentView(Schema):
     reference = fields.String()
     portal_reference = fields.String()
     dossier = fields.String(allow_none=True)
-    state = fields.String(metadata={"description": "open, processing, paid, cancelled, expired or reversed"})
+    replaces = fields.String(allow_none=True)
+    state = fields.String(metadata={"description": "open, processing, cancelling, paid, cancelled, expired or reversed"})
     currency = fields.String()
     total = fields.Integer()
     lines = fields.List(fields.Nested(LineView))

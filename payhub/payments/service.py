@@ -20,10 +20,12 @@ from payhub.db import constraint_of
 from payhub.errors import FieldProblem, InvalidInput, NotFound, PayHubError, Text, Unavailable
 from payhub.hub import Hub
 from payhub.idempotency import Once, RequestInFlight
-from payhub.payments.errors import DossierAlreadyAsked, PortalReferenceTaken
+from payhub.payments import closing
+from payhub.payments.errors import DossierAlreadyAsked, NotCancellable, NotReplaceable, PortalReferenceTaken
 from payhub.payments.lines import Asking, resolve
 from payhub.payments.models import Attempt, Payment, PaymentLine
 from payhub.payments.presenting import PAYMENT_VIEW, describe
+from payhub.payments.recording import release_claims
 from payhub.payments.statements import CREATE, parameters
 from payhub.payments.states import UNDECIDED, PaymentState
 from payhub.portals.keys import Caller
@@ -73,8 +75,7 @@ def _write(hub: Hub, registers: Registers, once: Once, payment: dict[str, Any], 
     }
     binds = {**parameters(values), **once.binds(201, body, payment["created_at"])}
     try:
-        with hub.db.autocommit() as connection:
-            done = connection.execute(CREATE, binds).one()
+        done = _insert(hub, binds) if payment["replaces_id"] is None else _insert_replacing(hub, binds, payment)
     except IntegrityError as error:
         constraint = constraint_of(error)
         if constraint == "uq_payment_reference":
@@ -88,6 +89,49 @@ def _write(hub: Hub, registers: Registers, once: Once, payment: dict[str, Any], 
     if not done.got:
         raise RequestInFlight
     return "written" if done.written else "changed"
+
+
+def _insert(hub: Hub, binds: Mapping[str, Any]) -> Any:
+    with hub.db.autocommit() as connection:
+        return connection.execute(CREATE, binds).one()
+
+
+def _insert_replacing(hub: Hub, binds: Mapping[str, Any], payment: Mapping[str, Any]) -> Any:
+    """Close the payment that is replaced and write the new one, both or neither."""
+    with hub.db.session() as session:
+        old = closing.locked(session, payment["replaces_id"])
+        if old is None or old.state not in {PaymentState.OPEN, PaymentState.EXPIRED}:
+            raise NotReplaceable
+        if old.state == PaymentState.OPEN:
+            closing.close(session, old, "replaced", payment["created_at"])
+            closing.finish_if_over(session, old, payment["created_at"])
+        release_claims(session, old.id)
+        session.flush()
+        done = session.execute(CREATE, binds).one()
+        if not done.written:
+            session.rollback()
+        return done
+
+
+def cancel(hub: Hub, portal: Portal, once: Once, public: str) -> Response:
+    """Close a payment at its portal's wish: 200 where it is cancelled, 202 while an attempt may still bring money."""
+
+    def act(session: Session) -> tuple[int, bytes]:
+        payment_id = ids.read_public_id("pay", public, hub.settings.mode)
+        payment = closing.locked(session, payment_id) if payment_id else None
+        if payment is None or payment.portal_id != portal.id:
+            raise NotFound
+        now = hub.clock.now()
+        if payment.state == PaymentState.OPEN:
+            closing.close(session, payment, "cancelled", now)
+            closing.finish_if_over(session, payment, now)
+        if payment.state in {PaymentState.PAID, PaymentState.REVERSED}:
+            raise NotCancellable
+        session.flush()
+        view = PAYMENT_VIEW.dump(_views(hub, session, [payment])[0])
+        return 202 if payment.state == PaymentState.OPEN else 200, orjson.dumps(view)
+
+    return once.carry_out(hub.db, hub.clock.now(), act)
 
 
 def _build(hub: Hub, registers: Registers, portal: Portal, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -110,11 +154,25 @@ def _build(hub: Hub, registers: Registers, portal: Portal, data: Mapping[str, An
         "details": data["metadata"],
         "payer_key": payer and payer.key,
         "payer": payer and payer.data,
+        "replaces_id": _replaced(hub, portal, data.get("replaces")),
+        "closing_reason": None,
         "created_at": now,
         "expires_at": _expiry(hub, data.get("expires_at"), now),
         "paid_at": None,
         "event_seq": 1,
     }, lines
+
+
+def _replaced(hub: Hub, portal: Portal, public: str | None) -> uuid.UUID | None:
+    if public is None:
+        return None
+    replaced = ids.read_public_id("pay", public, hub.settings.mode)
+    if replaced is not None:
+        with hub.db.session() as session:
+            if session.scalar(select(Payment.portal_id).where(Payment.id == replaced)) == portal.id:
+                return replaced
+    text = Text("Không có khoản thanh toán này", "There is no such payment")
+    raise InvalidInput([FieldProblem("/replaces", "unknown_payment", text)])
 
 
 def _return_url(portal: Portal, url: str | None) -> str | None:

@@ -38,7 +38,7 @@ from payhub.db import word
 from payhub.events import Event
 from payhub.ledger import facts
 from payhub.payments.models import Attempt, Payment, PaymentLine
-from payhub.payments.states import UNDECIDED, AttemptState, PaymentState
+from payhub.payments.states import AttemptState, PaymentState
 from payhub.registers import RegisterVersion
 
 _INSTANT = DateTime(timezone=True)
@@ -68,7 +68,7 @@ def _event(type_: str, source: Any, seq: Any, data: Any, prefix: str = "event") 
 
 _PAYMENT = (
     "id", "portal_id", "portal_reference", "reference", "dossier", "state", "currency", "total", "language", "return_url",
-    "details", "payer_key", "payer", "created_at", "expires_at", "event_seq",
+    "details", "payer_key", "payer", "replaces_id", "created_at", "expires_at", "event_seq",
 )  # fmt: skip
 _LINE = {
     "id": Uuid, "number": SmallInteger, "fee_id": Uuid, "kind": Text, "budget_line": Text, "agency_id": Uuid,
@@ -136,28 +136,34 @@ def _start() -> Any:
     return select(moved.c.total, moved.c.currency, moved.c.reference, moved.c.language).add_cte(attempt, event)
 
 
+def _payable_attempt() -> CTE:
+    """Find the attempt of an open payment, of which nothing else was heard, that the gateway confirmed whole and in time."""
+    return (
+        select(Payment.id, Payment.event_seq, Attempt.id.label("attempt_id"))
+        .join(Attempt, Attempt.payment_id == Payment.id)
+        .where(
+            Attempt.gateway_account_id == given("gateway_account_id", Uuid),
+            Attempt.reference == given("reference", Text),
+            Attempt.state.in_([word(AttemptState.CREATED.value), word(AttemptState.STARTED.value)]),
+            Attempt.amount == given("confirmed", BigInteger),
+            Attempt.currency == given("currency", CHAR(3)),
+            Payment.state == word(PaymentState.OPEN.value),
+            Payment.closing_at.is_(None),
+            Payment.total == Attempt.amount,
+            # Money after the end of both is late, and what becomes of late money is a rule for the slow path.
+            or_(Payment.expires_at > given("now", _INSTANT), Attempt.order_expires_at > given("now", _INSTANT)),
+        )
+        .cte("seen")
+    )
+
+
 def succeed() -> tuple[CTE, list[CTE]]:
     """Pay an open payment by the one attempt a gateway has confirmed whole: (moved, the rest).
 
     `moved` has one row, the attempt's id, where it was done. The caller adds what it keeps of the message and executes.
     """
     now = given("now", _INSTANT)
-    seen = (
-        select(Payment.id, Payment.event_seq, Attempt.id.label("attempt_id"))
-        .join(Attempt, Attempt.payment_id == Payment.id)
-        .where(
-            Attempt.gateway_account_id == given("gateway_account_id", Uuid),
-            Attempt.reference == given("reference", Text),
-            Attempt.state.in_([word(state.value) for state in sorted(UNDECIDED)]),
-            Attempt.amount == given("confirmed", BigInteger),
-            Attempt.currency == given("currency", CHAR(3)),
-            Payment.state == word(PaymentState.OPEN.value),
-            Payment.total == Attempt.amount,
-            # Money after the end of both is late, and what becomes of late money is a rule for the slow path.
-            or_(Payment.expires_at > now, Attempt.order_expires_at > now),
-        )
-        .cte("seen")
-    )
+    seen = _payable_attempt()
     moved = (
         update(Payment)
         .where(Payment.id == seen.c.id, Payment.event_seq == seen.c.event_seq)

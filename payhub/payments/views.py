@@ -7,10 +7,10 @@ from typing import Any
 from flask import Response, g
 
 from payhub import idempotency
-from payhub.http import accepts, api_blueprint, raises, requires, returns, the_hub
+from payhub.http import accepts, also_returns, api_blueprint, raises, requires, returns, the_hub
 from payhub.idempotency import idempotent
 from payhub.payments import service
-from payhub.payments.errors import AgencyNotGranted, DossierAlreadyAsked, PortalReferenceTaken
+from payhub.payments.errors import AgencyNotGranted, DossierAlreadyAsked, NotCancellable, NotReplaceable, PortalReferenceTaken
 from payhub.payments.schemas import ListQuery, NewPayment, PaymentPage, PaymentView
 
 bp = api_blueprint("payments", __name__)
@@ -21,10 +21,21 @@ bp = api_blueprint("payments", __name__)
 @idempotent
 @accepts(NewPayment)
 @returns(PaymentView, 201)
-@raises(AgencyNotGranted, DossierAlreadyAsked, PortalReferenceTaken, *idempotency.ERRORS)
+@raises(AgencyNotGranted, DossierAlreadyAsked, NotReplaceable, PortalReferenceTaken, *idempotency.ERRORS)
 def create(data: dict[str, Any]) -> Response:
     """Ask for the fees of one dossier to be paid."""
     return service.create(the_hub(), g.caller, g.once, data)
+
+
+@bp.post("/payments/<payment_id>/cancel")
+@requires("payments:write")
+@idempotent
+@returns(PaymentView, 200)
+@also_returns(PaymentView, 202)
+@raises(NotCancellable, *idempotency.ERRORS)
+def cancel(payment_id: str) -> Response:
+    """Cancel a payment; 202 and `cancelling` while an attempt may still bring money."""
+    return service.cancel(the_hub(), g.caller.portal, g.once, payment_id)
 
 
 @bp.get("/payments/<payment_id>")

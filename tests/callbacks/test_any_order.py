@@ -26,9 +26,13 @@ MESSAGES = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(sorted(SAYS))),
 def modelled(messages) -> tuple[str, int, int]:
     """The rules in a few lines: (payment's state, money owed, money unapplied)."""
     payment, attempts = "open", ["created"] * 3
-    applied, held = None, {}
+    applied, held, undone = None, {}, set()
     for which, said in messages:
         state = attempts[which]
+        if said == "reversed" and state not in {"succeeded", "conflicted", "reversed"}:
+            undone.add(which)
+        if said in {"success", "short"} and which in undone and state not in {"succeeded", "conflicted", "reversed"}:
+            continue
         if said in {"success", "short"} and state not in {"succeeded", "conflicted", "reversed"}:
             whole = said == "success"
             attempts[which] = "succeeded" if whole else "conflicted"

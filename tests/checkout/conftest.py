@@ -16,7 +16,7 @@ from gateways.base import Notice, Outcome
 from gateways.signing import mac
 from gateways.vnpay import signed_text
 from payhub.clock import LOCAL
-from payhub.payments import expiry
+from payhub.payments import closing
 from payhub.payments.models import Attempt, Payment
 from payhub.payments.outcomes import find, record, release_claims, under_lock
 from payhub.payments.states import PaymentState
@@ -212,7 +212,7 @@ def came(hub, clock, asked, started, tell) -> Callable[..., str]:
             with hub.db.session() as session:
                 due = session.scalars(select(Payment.id)).all()
             for payment_id in due:
-                expiry.expire(hub, payment_id)
+                closing.finish(hub, payment_id)
         else:
             path = started(**more)
         if state in {"paid", "reversed"}:

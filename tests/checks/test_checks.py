@@ -144,3 +144,20 @@ def test_asking_early_takes_no_step_of_the_ladder(hub, pay_url) -> None:
         checks.check(hub, attempt_of(hub).id)
     assert attempt_of(hub).checks == 0
     assert attempt_of(hub).next_check_at is not None
+
+
+def test_a_success_whose_reversal_was_heard_first_is_decided_by_asking(hub, client, clock, pay_url, sign) -> None:
+    requests.post(pay_url, data={"decision": "pay", "scenario": "lost"}, allow_redirects=False, timeout=10)
+    told = {
+        "TmnCode": "PAYHUB01",
+        "TxnRef": attempt_of(hub).reference,
+        "Amount": "20000000",
+        "PayDate": "20261120100001",
+        "TransactionNo": "1",
+    }
+    for status in ("04", "00"):
+        query = sign(ResponseCode="00", TransactionStatus=status, **told)
+        assert client.get(f"/callbacks/vnpay/vnpay-main?{query}").json["RspCode"] == "00"
+    assert attempt_of(hub).state == "unknown"
+    assert check_due(hub) == 1
+    assert (attempt_of(hub).state, attempt_of(hub).reason) == ("succeeded", None)

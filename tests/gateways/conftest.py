@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import requests
 
-from gateways.base import Account, Incoming, Notice, Order, Query, Redirect, Response, Verdict
+from gateways.base import Account, Incoming, Notice, Order, Query, Redirect, RefundNotice, RefundOrder, Request, Response, Verdict
 from gateways.errors import Forged, Malformed
 from gateways.simulator import Delays, SimulatorConfig, serving
 from gateways.vnpay import Vnpay
 
 TERMINAL, SECRET = "PAYHUB01", "PAYHUBVNPAYSECRET0123456789ABCDE"
-AT_ONCE = Delays(ipn_s=0, retry_s=0.02, timeout_s=5, slow_s=0.3, twice_s=0.02, reversed_s=0.02, late_s=0.05)
+AT_ONCE = Delays(ipn_s=0, retry_s=0.02, timeout_s=5, slow_s=0.3, twice_s=0.02, reversed_s=0.02, late_s=0.05, refund_s=0.3)
 
 
 def eventually(told: Callable[[], Any], within_s: float = 10.0) -> Any:
@@ -142,12 +142,44 @@ class Driver:
             "client_ip": "203.0.113.9",
         } | changes
         query = Query(**given)
-        request = Vnpay().query(self.account, query)
+        return Vnpay().queried(self.account, query, self.send(Vnpay().query(self.account, query)))
+
+    def send(self, request: Request) -> Response:
         answer = self.http.request(request.method, request.url, headers=request.headers, data=request.body)
-        return Vnpay().queried(self.account, query, Response(answer.status_code, answer.headers, answer.content))
+        return Response(answer.status_code, answer.headers, answer.content)
+
+    def to_refund(self, order: Order, reference: str, **changes: Any) -> RefundOrder:
+        given = {
+            "reference": reference,
+            "original_reference": order.reference,
+            "original_transaction": None,
+            "original_created_at": order.created_at,
+            "amount": order.amount,
+            "original_amount": order.amount,
+            "currency": "VND",
+            "asked_by": "ketoan01",
+            "asked_at": datetime.now(UTC),
+            "client_ip": "203.0.113.9",
+        } | changes
+        return RefundOrder(**given)
+
+    def refund(self, refund: RefundOrder) -> RefundNotice:
+        return Vnpay().refunded(self.account, refund, self.send(Vnpay().refund(self.account, refund)))
+
+    def ask_refund(self, refund: RefundOrder) -> RefundNotice:
+        self._questions += 1
+        query = Query(refund.reference, refund.asked_at, f"Q{self._questions}", datetime.now(UTC), "203.0.113.9")
+        answer = self.send(Vnpay().query_refund(self.account, refund, query))
+        return Vnpay().refund_queried(self.account, refund, query, answer)
 
     def plan(self, *plans: dict[str, Any]) -> requests.Response:
         return self.http.post(f"{self.base}/simulator/scenarios", json=list(plans))
+
+    def plan_refunds(self, *plans: dict[str, Any]) -> requests.Response:
+        return self.http.post(f"{self.base}/simulator/refund-scenarios", json=list(plans))
+
+    def refunds(self) -> list[dict[str, Any]]:
+        return self.http.get(f"{self.base}/simulator/books", params={"terminal": TERMINAL}).json()["refunds"]
 
     def books(self, reference: str) -> dict[str, Any]:
         told = self.http.get(f"{self.base}/simulator/books", params={"terminal": TERMINAL}).json()

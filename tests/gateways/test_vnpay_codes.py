@@ -8,7 +8,8 @@ import pytest
 
 from gateways.base import Account, Incoming, Outcome, Query, Response, Verdict
 from gateways.signing import mac
-from gateways.vnpay import ANSWERS, GMT7, Vnpay, signed_text
+from gateways.vnpay import ANSWERS, Vnpay, signed_text
+from gateways.vnpay_fields import GMT7
 
 ACCOUNT = Account("T1", ("a secret",), {})
 AT = datetime(2026, 11, 21, 8, 30, tzinfo=GMT7)

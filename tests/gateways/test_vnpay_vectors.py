@@ -9,7 +9,8 @@ import pytest
 from gateways.base import Account, Incoming, Order, Outcome, Query, Redirect, Response
 from gateways.errors import Malformed
 from gateways.signing import FORMS, mac
-from gateways.vnpay import GMT7, Vnpay, signed_text
+from gateways.vnpay import Vnpay, signed_text
+from gateways.vnpay_fields import GMT7
 
 AT = datetime(2026, 11, 21, 8, 30, tzinfo=GMT7)
 ENDPOINTS = {"pay": "https://vnpay.example/pay", "api": "https://vnpay.example/api"}

@@ -1,0 +1,106 @@
+"""VNPAY's fields: how values are written, checked and read, and the line of values that its API signs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+
+from gateways.base import Account, Request, Response
+from gateways.errors import Forged, Malformed
+from gateways.http import answered_json, post_json
+from gateways.signing import mac, verifies
+
+VERSION = "2.1.0"
+CURRENCY = "VND"
+GMT7 = timezone(timedelta(hours=7))
+REFERENCE = re.compile(r"[0-9A-Za-z._-]{1,100}")
+REQUEST_ID = re.compile(r"[0-9A-Za-z]{1,32}")
+AMOUNT_END = 10**10
+_AMOUNT = re.compile(r"[0-9]{1,12}")
+_INSTANT = re.compile(r"[0-9]{14}")
+
+
+def signed_line(account: Account, names: Iterable[str], fields: Mapping[str, str]) -> Request:
+    """Build a request to the API, signed over the values of these names, raw and joined by bars."""
+    signature = mac("sha512", account.secrets[0], _joined(names, fields))
+    return post_json(account.endpoints["api"], {**fields, "vnp_SecureHash": signature})
+
+
+def verified_line(account: Account, names: Iterable[str], response: Response, *, command: str, reference: str) -> dict[str, str]:
+    """Verify an answer of the API over its values as received; it must answer this command and speak of this order."""
+    told = answered_json(response)
+    signed = tuple(names)
+    if not verifies("sha512", account.secrets, [_joined(signed, told)], told.get("vnp_SecureHash", "")):
+        raise Forged("vnp_SecureHash")
+    if any("|" in told.get(f"vnp_{name}", "") for name in signed):
+        raise Malformed("a bar in a value: the same signature would fit other values")
+    if told.get("vnp_Command") != command:
+        raise Malformed("vnp_Command answers another question")
+    if told.get("vnp_TxnRef") != reference:
+        raise Malformed("vnp_TxnRef is of another order")
+    return told
+
+
+def belongs(account: Account, told: Mapping[str, str]) -> None:
+    """Refuse, as Malformed, what is of another terminal or in another currency."""
+    if told.get("vnp_TmnCode") != account.terminal:
+        raise Malformed("vnp_TmnCode is of another terminal")
+    if told.get("vnp_CurrCode", CURRENCY) != CURRENCY:
+        raise Malformed("vnp_CurrCode is not VND")
+
+
+def fits(code: str, codes: str) -> bool:
+    """Whether a code is among those of a table's cell: `*` is any, `-` one that is not stated."""
+    return codes == "*" or (code or "-") in codes.split()
+
+
+def required(told: Mapping[str, str], name: str) -> str:
+    """Read a field that must be there. Raises Malformed."""
+    if not told.get(name):
+        raise Malformed(f"{name} is missing")
+    return told[name]
+
+
+def transaction(told: Mapping[str, str]) -> str | None:
+    """Read vnp_TransactionNo; noughts mean none."""
+    number = told.get("vnp_TransactionNo", "")
+    return number if number.strip("0") else None
+
+
+def dong(hundredths: str) -> int | None:
+    """Read an amount as VNPAY writes it, in hundredths. Raises Malformed."""
+    if not hundredths:
+        return None
+    if not _AMOUNT.fullmatch(hundredths) or int(hundredths) % 100:
+        raise Malformed("vnp_Amount is not a whole number of dong in hundredths")
+    return int(hundredths) // 100
+
+
+def instant(text: str) -> datetime | None:
+    """Read vnp_PayDate. Raises Malformed."""
+    if not text:
+        return None
+    try:
+        checked(_INSTANT, "vnp_PayDate", text)
+        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=GMT7)
+    except ValueError:
+        raise Malformed("vnp_PayDate is no time") from None
+
+
+def written(at: datetime) -> str:
+    """Write a time as VNPAY does. Raises ValueError for one without its zone."""
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return at.astimezone(GMT7).strftime("%Y%m%d%H%M%S")
+
+
+def checked(form: re.Pattern[str], name: str, value: str) -> str:
+    """Give the value back if it is of the form. Raises ValueError."""
+    if not form.fullmatch(value):
+        raise ValueError(f"{name} is not of the form VNPAY takes")
+    return value
+
+
+def _joined(names: Iterable[str], fields: Mapping[str, str]) -> bytes:
+    return "|".join(fields.get(f"vnp_{name}", "") for name in names).encode()

@@ -1,0 +1,112 @@
+"""What a round left behind, read once from every side: the hub's rows, the gateway's books, what portals were told and heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+
+from payhub.demo.crash.portal import PersistentPortal
+from payhub.demo.seed import TOLD
+from payhub.demo.simulator import ACCOUNT
+from payhub.hub import Hub
+from payhub.ids import public_id
+
+_PAYMENTS = text("SELECT id, portal_reference, state FROM payment")
+_ATTEMPTS = text(
+    """
+    SELECT attempt.reference, attempt.state, attempt.applied, attempt.confirmed, attempt.payment_id,
+           attempt.state IN ('created', 'started', 'unknown') AND attempt.order_expires_at < now() AS overdue,
+           booked.facts, booked.receivable, receipt.reason AS held,
+           ARRAY (SELECT kind FROM discrepancy WHERE key = :account || '/payment/' || attempt.reference) AS kinds
+    FROM attempt
+    CROSS JOIN LATERAL (
+      SELECT coalesce(array_agg(DISTINCT journal.id || ' ' || journal.fact), '{}') AS facts,
+             coalesce(sum(posting.amount), 0)::bigint AS receivable
+      FROM journal JOIN posting ON posting.journal_id = journal.id AND posting.account = 'receivable'
+      WHERE journal.attempt_id = attempt.id
+    ) AS booked
+    LEFT JOIN unapplied_receipt AS receipt ON receipt.attempt_id = attempt.id
+    """
+)
+_EVENTS = text("SELECT payment_id, seq, type FROM event WHERE type = ANY (:types)")
+_RECEIVABLE = text("SELECT coalesce(sum(amount), 0)::bigint FROM posting WHERE account = 'receivable'")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One order as the hub has it: what the gateway confirmed, which facts booked it, and what it is held or disputed for."""
+
+    state: str
+    applied: bool
+    confirmed: int
+    payment: str
+    overdue: bool
+    facts: Sequence[str]
+    receivable: int
+    held: str | None
+    kinds: Sequence[str]
+
+    @property
+    def has_money(self) -> bool:
+        """Tell whether the hub says that the gateway has its money."""
+        return self.state in {"succeeded", "conflicted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """All sides of one round. `payments` and `told` go by public id, `attempts` and `orders` by the order's reference."""
+
+    payments: Mapping[str, str]
+    references: Sequence[str]
+    attempts: Mapping[str, Attempt]
+    events: Mapping[tuple[str, int], str]
+    receivable: int
+    orders: Mapping[str, Mapping[str, Any]]
+    portals: Sequence[PersistentPortal]
+
+    @property
+    def told(self) -> Sequence[str]:
+        """The payments that portals were answered with, once for each key."""
+        return [asked.payment["id"] for portal in self.portals for asked in portal.asked]
+
+    @property
+    def taken(self) -> dict[str, int]:
+        """The money that the gateway has, by reference."""
+        return {reference: order["amount"] for reference, order in self.orders.items() if order["status"] == "00"}
+
+    @property
+    def returned(self) -> set[str]:
+        """The orders whose money the gateway took back and said so: a message that was never taken cannot be known."""
+        return {reference for reference, order in self.orders.items() if order["status"] == "04" and _heard_of(order)}
+
+
+def _heard_of(order: Mapping[str, Any]) -> bool:
+    return any(tried["rsp_code"] in {"00", "02"} for ipn in order["ipns"] if ipn["tells"] == "reversal" for tried in ipn["tries"])
+
+
+def read(hub: Hub, orders: Sequence[Mapping[str, Any]], portals: Sequence[PersistentPortal]) -> Books:
+    """Read the hub's rows in one snapshot, and put everybody's beside them."""
+    mode = hub.settings.mode
+    with hub.db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+        payments = connection.execute(_PAYMENTS).all()
+        events = connection.execute(_EVENTS, {"types": list(TOLD)}).all()
+        attempts = {
+            row.reference: Attempt(
+                row.state, row.applied, row.confirmed or 0, public_id("pay", row.payment_id, mode), row.overdue, row.facts,
+                row.receivable, row.held, row.kinds,
+            )
+            for row in connection.execute(_ATTEMPTS, {"account": ACCOUNT})
+        }  # fmt: skip
+        receivable = int(connection.scalar(_RECEIVABLE) or 0)
+    return Books(
+        payments={public_id("pay", row.id, mode): row.state for row in payments},
+        references=[row.portal_reference for row in payments],
+        attempts=attempts,
+        events={(public_id("pay", row.payment_id, mode), row.seq): row.type for row in events},
+        receivable=receivable,
+        orders={order["reference"]: order for order in orders},
+        portals=portals,
+    )

@@ -1,0 +1,86 @@
+"""Fields of schemas: strict, bounded, and refusing what a person cannot see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError, fields, validate
+
+from payhub.http import bilingual
+
+# Controls, bidirectional overrides, zero-width and non-characters: they hide what a text says, and have no place in a name or a
+# number. Ordinary and no-break spaces, combining marks and emoji stay.
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
+
+
+def plain(value: str) -> None:
+    """Refuse hidden characters and texts of nothing but spaces."""
+    if _HIDDEN.search(value):
+        raise ValidationError(bilingual("Có ký tự điều khiển hoặc ký tự ẩn", "Control and hidden characters are not allowed"))
+    if not value.strip():
+        raise ValidationError(bilingual("Không được để trống", "Must not be blank"))
+
+
+def text(longest: int, *, required: bool = False, shortest: int = 1, **options: Any) -> fields.String:
+    """Return a field of plain text between `shortest` and `longest` characters."""
+    error = bilingual(f"Dài từ {shortest} đến {longest} ký tự", f"Must be {shortest} to {longest} characters")
+    return fields.String(required=required, validate=[plain, validate.Length(shortest, longest, error=error)], **options)
+
+
+def one_of(choices: tuple[str, ...], **options: Any) -> fields.String:
+    """Return a field that takes one of these words."""
+    words = ", ".join(choices)
+    rule = validate.OneOf(choices, error=bilingual(f"Phải là một trong: {words}", f"Must be one of: {words}"))
+    return fields.String(validate=rule, **options)
+
+
+class Few(fields.List[Any]):
+    """A list that is counted before anything in it is read: a million empty objects cost nothing."""
+
+    def __init__(self, inner: Any, most: int, **options: Any) -> None:
+        error = bilingual(f"Từ 1 đến {most} khoản", f"Must have 1 to {most} entries")
+        self._rule = validate.Length(1, most, error=error)
+        super().__init__(inner, validate=self._rule, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any) -> list[Any]:
+        if isinstance(value, list):
+            self._rule(value)
+        return super()._deserialize(value, attr, data, **options)
+
+
+class Flag(fields.Boolean):
+    """JSON's true or false and nothing that Python thinks is equal to them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+def address(value: str) -> None:
+    """Refuse what is not a complete http(s) address, written without spaces or hidden characters."""
+    try:
+        url = urlsplit(value)
+        complete = url.scheme in {"https", "http"} and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        complete = False
+    if not complete or not value.isprintable() or " " in value:
+        raise ValidationError(bilingual("Phải là địa chỉ https đầy đủ", "Must be a complete https address"))
+
+
+def short_texts(value: Mapping[str, Any]) -> None:
+    """Refuse metadata that is not at most 20 short texts: keys to 40, values to 500 characters."""
+    short = all(
+        isinstance(text, str) and len(text) <= 500 and len(key) <= 40 and not _HIDDEN.search(key + text)
+        for key, text in value.items()
+    )
+    if len(value) > 20 or not short:
+        message = bilingual("Tối đa 20 mục, mỗi mục là chuỗi ngắn", "At most 20 entries: keys to 40, texts to 500 characters")
+        raise ValidationError(message)
+
+
+def _short(key: str, value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 500 and len(key) <= 40 and not _HIDDEN.search(key + value)

@@ -1,0 +1,180 @@
+"""Portals asking for payments in the same instant, and registers that change meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import uuid
+from functools import partial
+from statistics import median
+
+import pytest
+from sqlalchemy import event, text
+
+ROUNDS = 30
+AGENCIES = ("000.00.00.G15", "000.00.00.H29", "000.00.00.G08")
+
+
+@pytest.fixture(params=["together", "face_to_face"])
+def at_once(crowd, request):
+    return getattr(crowd, request.param)
+
+
+def test_one_key_eight_times_makes_one_payment_and_one_answer(crowd, at_once, rows) -> None:
+    for _ in range(ROUNDS):
+        body, key = crowd.body(), uuid.uuid4().hex
+        answers = at_once([partial(crowd.ask, body, key)] * 8)
+        assert {answer.status_code for answer in answers} <= {201, 409}
+        made = {answer.data for answer in answers if answer.status_code == 201}
+        assert len(made) == 1
+        for answer in answers:
+            if answer.status_code == 409:
+                assert answer.json["code"] == "request_in_flight"
+                assert answer.headers["Retry-After"]
+        again = crowd.ask(body, key)
+        assert (again.data, again.headers["Idempotency-Replayed"]) == (made.pop(), "true")
+    assert rows("SELECT count(*), (SELECT count(*) FROM idempotency) FROM payment") == [(ROUNDS, ROUNDS)]
+
+
+def test_one_key_with_two_bodies_serves_one_of_them(crowd, at_once, rows) -> None:
+    for _ in range(ROUNDS):
+        key = uuid.uuid4().hex
+        answers = at_once([partial(crowd.ask, crowd.body(), key) for _ in range(4)])
+        codes = sorted(answer.json.get("code", "made") for answer in answers)
+        assert codes.count("made") == 1
+        assert set(codes) <= {"made", "idempotency_key_reused", "request_in_flight"}
+    assert rows("SELECT count(*) FROM payment") == [(ROUNDS,)]
+
+
+@pytest.mark.parametrize(("same", "code"), [("portal_reference", "portal_reference_taken"), ("dossier", "dossier_already_asked")])
+def test_one_reference_or_dossier_with_eight_keys_is_asked_once(crowd, at_once, rows, same, code) -> None:
+    for number in range(ROUNDS):
+        answers = at_once([partial(crowd.ask, crowd.body(**{same: f"one {number}"})) for _ in range(8)])
+        assert sorted(answer.json.get("code", "made") for answer in answers) == sorted(["made", *[code] * 7])
+    assert rows("SELECT count(*), (SELECT count(*) FROM idempotency) FROM payment") == [(ROUNDS, ROUNDS)]
+
+
+class Prices:
+    """One fee whose amount changes all the time, and what was in force between which instants of this process's clock."""
+
+    def __init__(self, engine, pause_s: float) -> None:
+        self._engine, self._pause_s = engine, pause_s
+        self.began: dict[int, float] = {}
+        self.ended: dict[int, float] = {}
+        self.amounts: dict[int, int] = {}
+        self._over = threading.Event()
+
+    def __enter__(self):
+        with self._engine.begin() as connection:
+            self._version = connection.scalar(text("SELECT version FROM register_version"))
+        self.began[self._version], self.amounts[self._version] = 0.0, 200_000
+        self._thread = threading.Thread(target=self._change)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _change(self) -> None:
+        for amount in itertools.cycle((300_000, 200_000)):
+            if self._over.wait(self._pause_s):
+                return
+            with self._engine.begin() as connection:
+                connection.execute(text("UPDATE fee SET amount = :amount WHERE code = 'LP-LLTP'"), {"amount": amount})
+                version = connection.scalar(text("SELECT version FROM register_version"))
+                self.amounts[version], self.began[version] = amount, time.monotonic()
+            self.ended[self._version], self._version = time.monotonic(), version
+
+
+def test_no_payment_is_made_at_a_price_that_was_not_in_force(crowd, hub, rows) -> None:
+    asked: dict[uuid.UUID, tuple[int, float, float]] = {}
+
+    def before(_connection, _cursor, _statement, parameters, context, _many) -> None:
+        context.asked = (parameters, time.monotonic()) if "in_register_version" in parameters else None
+
+    def after(_connection, _cursor, _statement, _parameters, context, _many) -> None:
+        if context.asked is not None:
+            parameters, began = context.asked
+            asked[uuid.UUID(str(parameters["in_id"]))] = parameters["in_register_version"], began, time.monotonic()
+
+    event.listen(crowd.hub.db.resting, "before_cursor_execute", before)
+    event.listen(crowd.hub.db.resting, "after_cursor_execute", after)
+    ends = time.monotonic() + 4
+
+    def asking(amount: int) -> list[str]:
+        said = []
+        while time.monotonic() < ends:
+            line = {"fee": "LP-LLTP", "agency": "000.00.00.G15", "amount": amount}
+            answer = crowd.ask(crowd.body(lines=[line]))
+            said.append(answer.json.get("code", "made"))
+        return said
+
+    with Prices(hub.db.engine, 0.02) as prices:
+        said = list(itertools.chain(*crowd.together([partial(asking, amount) for amount in (200_000, 300_000) * 4])))
+    assert set(said) == {"made", "invalid_input"}
+    made = rows("SELECT id, total FROM payment")
+    assert len(made) == said.count("made")
+    assert {total for _, total in made} == {200_000, 300_000}
+    for payment, total in made:
+        version, began, ended = asked[payment]
+        assert total == prices.amounts[version]
+        assert prices.began[version] <= ended
+        assert began <= prices.ended.get(version, ended)
+
+
+def test_registers_read_again_under_load_turn_nobody_away(crowd, hub) -> None:
+    ends = time.monotonic() + 3
+    over = threading.Event()
+
+    def renaming() -> int:
+        for number in itertools.count():
+            if over.wait(0.05):
+                return number
+            with hub.db.engine.begin() as connection:
+                connection.execute(text("UPDATE portal SET name_en = :name"), {"name": f"Portal {number}"})
+        return 0
+
+    def asking() -> set[int]:
+        said = set()
+        while time.monotonic() < ends:
+            said.add(crowd.ask(crowd.body()).status_code)
+        over.set()
+        return said
+
+    renamed, *said = crowd.together([renaming, *[asking] * 8])
+    assert renamed > 10
+    assert set().union(*said) == {201}
+    assert next(iter(crowd.hub.registers.portals.values())).name_en == f"Portal {renamed - 1}"
+
+
+def test_three_agencies_from_sixteen_connections_never_wait_for_each_other(crowd, hub, rows, record_property) -> None:
+    def whole(agencies: tuple[str, ...]) -> None:
+        lines = [{"fee": "LP-LLTP", "agency": agency, "amount": 200_000} for agency in agencies]
+        answer = crowd.ask(crowd.body(lines=lines, additional=True))
+        assert answer.status_code == 201, answer.text
+        payment = crowd.app.test_client()
+        assert payment is not None
+        from payhub.ids import read_public_id
+
+        reference = crowd.start(read_public_id("pay", answer.json["id"], "test"))
+        assert crowd.call_back(crowd.message(reference, 200_000 * len(agencies))) == "00"
+
+    def took(*orders: tuple[str, ...]) -> float:
+        began = time.monotonic()
+        crowd.together([partial(_times, 4, partial(whole, order)) for _, order in zip(range(16), itertools.cycle(orders), strict=False)])
+        return time.monotonic() - began
+
+    took(AGENCIES[:1])
+    # Every order of agencies at once: whoever locked rows in the order asked would stand in somebody's way.
+    ratios = [took(*itertools.permutations(AGENCIES)) / took(AGENCIES[:1]) for _ in range(5)]
+    record_property("three_agencies_of_one", round(median(ratios), 3))
+    print(f"three agencies take {median(ratios):.2f} times as long as one ({', '.join(f'{each:.2f}' for each in sorted(ratios))})")
+    assert rows("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [(0,)]
+    assert median(ratios) < 2
+
+
+def _times(count: int, act) -> None:
+    for _ in range(count):
+        act()

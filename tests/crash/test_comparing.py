@@ -1,0 +1,146 @@
+"""The comparison of the books finds what is lost, doubled and wrong: a check that cannot fail proves nothing."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from payhub.demo.crash.books import Attempt, Books
+from payhub.demo.crash.checks import Kind, compare
+from payhub.demo.crash.portal import Asked, PersistentPortal
+
+APPLIED = ["j1 applied"]
+
+
+def order(status, amount, tells="truth", code="00"):
+    return {"amount": amount, "status": status, "ipns": [{"tells": tells, "tries": [{"rsp_code": code}]}]}
+
+
+def attempt(state, **changed):
+    plain = Attempt(state, True, 500, "pay_1", False, APPLIED, 500, None, [])
+    return replace(plain, **changed)
+
+
+@pytest.fixture
+def portal():
+    with PersistentPortal("portal", "http://127.0.0.1:9", threading.Event()) as portal:
+        for number in ("1", "2"):
+            portal.asked.append(Asked(f"key-{number}", {}, {"id": f"pay_{number}"}))
+        portal.ids["pay_1", 3].add("msg_1")
+        portal.bodies["msg_1"].add(b"digest")
+        portal.heard["msg_1"] = {"data": {"payment": "pay_1", "sequence": 3}}
+        yield portal
+
+
+@pytest.fixture
+def books(portal):
+    """One payment that is paid, one that is open."""
+    return Books(
+        payments={"pay_1": "paid", "pay_2": "open"},
+        references=["A-1", "A-2"],
+        attempts={"PH1": attempt("succeeded")},
+        events={("pay_1", 3): "payment.paid"},
+        receivable=500,
+        orders={"PH1": order("00", 500)},
+        portals=[portal],
+    )
+
+
+def found(books):
+    return {(check.kind, check.name) for check in compare(books) if not check.holds}
+
+
+def test_books_that_agree_have_nothing_to_be_found(books):
+    assert not found(books)
+
+
+def changed_attempt(books, **changed):
+    return replace(books, attempts={"PH1": replace(books.attempts["PH1"], **changed)})
+
+
+def test_an_answered_payment_that_is_gone_is_lost(books):
+    books = replace(books, payments={"pay_1": "paid"})
+    assert found(books) == {(Kind.LOST, "a payment that a portal was answered with is gone")}
+
+
+def test_a_payment_nobody_was_told_of_is_wrong(books):
+    books = replace(books, payments={**books.payments, "pay_3": "open"})
+    assert found(books) == {(Kind.WRONG, "a payment of which no portal was told")}
+
+
+def test_two_payments_for_one_reference_are_doubled(books):
+    assert (Kind.DOUBLED, "two payments for one reference of a portal") in found(replace(books, references=["A-1", "A-1"]))
+
+
+def test_a_key_that_is_answered_differently_is_doubled(books, portal):
+    portal.differed.append("key-1")
+    assert found(books) == {(Kind.DOUBLED, "a key was answered differently when it was sent again")}
+
+
+def test_money_the_hub_does_not_know_of_is_lost(books):
+    books = changed_attempt(books, state="failed", applied=False, facts=[], receivable=0, confirmed=0)
+    assert (Kind.LOST, "money that the gateway has and the hub has not") in found(replace(books, receivable=0))
+
+
+def test_an_order_the_hub_never_made_is_lost(books):
+    books = replace(books, orders={**books.orders, "PH2": order("01", 100)})
+    assert found(books) == {(Kind.LOST, "an order at the gateway that the hub never made")}
+
+
+def test_money_the_gateway_has_not_is_wrong(books):
+    assert found(replace(books, orders={"PH1": order("02", 500)})) == {(Kind.WRONG, "money that the hub has and the gateway has not")}
+
+
+def test_money_that_is_booked_twice_is_doubled(books):
+    books = changed_attempt(books, facts=[*APPLIED, "j2 applied"], receivable=1000)
+    assert (Kind.DOUBLED, "money that is booked twice") in found(replace(books, receivable=1000))
+
+
+def test_money_that_is_not_booked_is_lost(books):
+    assert (Kind.LOST, "money that is not booked") in found(changed_attempt(books, facts=[], receivable=0))
+
+
+def test_a_payment_paid_by_two_is_doubled(books):
+    attempts = {"PH1": books.attempts["PH1"], "PH2": attempt("succeeded", facts=["j2 applied"])}
+    books = replace(books, attempts=attempts, orders={**books.orders, "PH2": order("00", 500)}, receivable=1000)
+    assert found(books) == {(Kind.DOUBLED, "a payment that is paid twice")}
+
+
+def test_another_amount_is_wrong_unless_it_is_held_as_conflicted(books):
+    name = (Kind.WRONG, "another amount than the gateway's")
+    assert name in found(replace(books, orders={"PH1": order("00", 400)}))
+    held = changed_attempt(books, state="conflicted", applied=False, facts=["j1 not_applicable"], held="overpaid", kinds=["overpaid"])
+    assert name not in found(replace(held, orders={"PH1": order("00", 400)}))
+
+
+def test_held_money_without_a_discrepancy_is_wrong(books):
+    books = changed_attempt(books, applied=False, facts=["j1 not_applicable"], held="paid_twice", kinds=[])
+    assert found(books) == {(Kind.WRONG, "money that is held without a discrepancy")}
+
+
+def test_money_taken_back_of_which_the_hub_was_told_must_be_reversed(books):
+    orders = {"PH1": order("04", 500, "reversal")}
+    assert (Kind.WRONG, "money taken back of which the hub was told in vain") in found(replace(books, orders=orders))
+    orders = {"PH1": order("04", 500, "reversal", code="")}
+    assert (Kind.WRONG, "money taken back of which the hub was told in vain") not in found(replace(books, orders=orders))
+
+
+def test_an_undecided_attempt_past_its_expiry_needs_a_discrepancy(books):
+    silent = {"PH1": books.attempts["PH1"], "PH2": attempt("unknown", applied=False, confirmed=0, overdue=True, facts=[], receivable=0)}
+    assert found(replace(books, attempts=silent)) == {(Kind.WRONG, "an attempt undecided past its expiry without a discrepancy")}
+    known = {**silent, "PH2": replace(silent["PH2"], kinds=["unknown_outcome"])}
+    assert not found(replace(books, attempts=known))
+
+
+def test_an_event_nobody_heard_of_is_lost(books, portal):
+    portal.ids.clear()
+    assert found(books) == {(Kind.LOST, "an event that its portal never heard of")}
+
+
+def test_an_event_under_two_ids_is_doubled(books, portal):
+    portal.ids["pay_1", 3].add("msg_2")
+    assert found(books) == {(Kind.DOUBLED, "an event under two webhook-ids")}
+
+
+def test_a_paid_payment_needs_its_event(books):
+    assert (Kind.LOST, "a paid payment without the event that says so") in found(replace(books, events={}))
