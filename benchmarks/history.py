@@ -82,7 +82,7 @@ def _ids(stage: Stage, today: date) -> dict[str, object]:
     portal = next(portal for portal in registers.portals.values() if portal.code == PORTAL)
     return {
         "portal_id": portal.id, "fee_id": fee.id, "kind": fee.kind, "budget_line": fee.budget_line, "agency_id": agency.id,
-        "collecting_account_id": account.id, "account_id": registers.gateway_accounts[ACCOUNT].id,
+        "collecting_account_id": account.id, "account_id": registers.gateway_accounts[ACCOUNT].id, "account": ACCOUNT,
     }  # fmt: skip
 
 

@@ -5,13 +5,14 @@
 WITH made AS MATERIALIZED (
   SELECT k, ('01000000-0000-7000-8' || lpad(to_hex(:day_number), 3, '0') || '-' || lpad(to_hex(k), 12, '0'))::uuid AS id,
          'PH' || lpad(to_hex(:day_number * 100000000 + k), 12, '0') AS reference,
+         '00' || lpad((:day_number * 100000000 + k)::text, 10, '0') AS number,
          50000 + (k % 97) * 1000 AS amount,
          ((:day)::timestamp + (5 + k * 86000 / :payments) * interval '1 second') AT TIME ZONE 'Asia/Ho_Chi_Minh' AS at
   FROM generate_series(1, :payments) AS k
 ), payments AS (
   INSERT INTO payment (id, portal_id, portal_reference, reference, dossier, state, currency, total, language, details, created_at,
                        expires_at, paid_at, event_seq)
-  SELECT id, :portal_id, 'OLD-' || reference, '00' || lpad((:day_number * 100000000 + k)::text, 10, '0'), 'OLD-' || reference, 'paid', 'VND',
+  SELECT id, :portal_id, 'OLD-' || reference, number, 'OLD-' || reference, 'paid', 'VND',
          amount, 'vi', '{}', at, at + interval '3 days', at, 3
   FROM made
 ), lines AS (
@@ -36,6 +37,10 @@ WITH made AS MATERIALIZED (
 )
 INSERT INTO event (id, payment_id, seq, type, data, occurred_at, position)
 SELECT ('01000000-0000-7000-9' || lpad(to_hex(:day_number), 3, '0') || '-' || lpad(to_hex(k * 4 + fact.seq), 12, '0'))::uuid,
-       id, fact.seq, fact.type, fact.data::jsonb, at, :events_before + 3 * (k - 1) + fact.seq
-FROM made CROSS JOIN (VALUES (1, 'payment.created', '{"state": "open"}'), (2, 'attempt.created', '{}'),
-                             (3, 'payment.paid', '{"state": "paid"}')) AS fact (seq, type, data)
+       id, fact.seq, fact.type, fact.data, at, :events_before + 3 * (k - 1) + fact.seq
+FROM made CROSS JOIN LATERAL (VALUES
+  (1, 'payment.created', jsonb_build_object('state', 'open', 'reference', number, 'total', amount, 'currency', 'VND')),
+  (2, 'attempt.created', jsonb_build_object('attempt', id, 'attempt_state', 'created', 'gateway_account', (:account)::text, 'reference', reference)),
+  (3, 'payment.paid', jsonb_build_object('attempt', id, 'attempt_state', 'succeeded', 'state', 'paid', 'gateway_account', (:account)::text,
+                                         'amount', amount, 'currency', 'VND'))
+) AS fact (seq, type, data)

@@ -45,20 +45,21 @@ class Load:
 
 def load(root: Path, order: Order) -> Load:
     """Carry out an order in another process."""
+    return Load(**elsewhere(root, "benchmarks.load", asdict(order)))
+
+
+def elsewhere(root: Path, module: str, order: dict[str, Any]) -> dict[str, Any]:
+    """Run a module that reads an order as JSON; return what it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"],
-        cwd=root,
-        input=json.dumps(asdict(order)),
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", module], cwd=root, input=json.dumps(order), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise Unexpected(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"the load ended with {done.returncode}")
-    return Load(**json.loads(done.stdout))
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
-class _Line:
+class Line:
     """One connection and the script it is at."""
 
     def __init__(self, target: Target) -> None:
@@ -113,9 +114,9 @@ def _answer(came: bytes) -> Answer | None:
 
 def _carry_out(order: Order) -> Load:
     script, took = SCRIPTS[order.script], dict[str, list[float]]()
-    poll, lines = select.epoll(), dict[int, _Line]()
+    poll, lines = select.epoll(), dict[int, Line]()
     for _ in range(order.connections):
-        line = _Line(order.target)
+        line = Line(order.target)
         lines[line.socket.fileno()] = line
         poll.register(line.socket, select.EPOLLIN)
     total = done = 0
@@ -146,11 +147,12 @@ def _carry_out(order: Order) -> Load:
                 line.socket.close()
     seconds = order.seconds or time.perf_counter() - began
     return Load(
-        done / seconds, total, seconds, time.process_time() - spent, {step: _percentiles(each) for step, each in took.items()}
+        done / seconds, total, seconds, time.process_time() - spent, {step: percentiles(each) for step, each in took.items()}
     )
 
 
-def _percentiles(seconds: list[float]) -> dict[str, float]:
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """Return what half, 95 and 99 of a hundred stayed below, in milliseconds."""
     ordered = sorted(seconds)
     return {f"p{share}": round(1000 * ordered[min(len(ordered) - 1, len(ordered) * share // 100)], 2) for share in (50, 95, 99)}
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from benchmarks.run import Measured, Round
 
 _STEPS = {"create": "create", "start": "start", "callback": "applied callback"}
+_SHARES = ("p50", "p95", "p99")
 _PROCESSES = {
     "web": "web",
     "postgres": "PostgreSQL",
@@ -43,6 +44,12 @@ def figures(measured: Measured) -> dict[str, Any]:
             "create": _latency(creates, "create"),
             **{f"lifecycle.{step}": _latency(lifecycles, step) for step in _STEPS},
         },
+        "open_loop_creates_per_s": _median(each.rate for each in measured.arrived),
+        **{
+            f"open_loop_create_{share}_ms": _median(each.latency_ms[share] for each in measured.arrived)
+            for share in _SHARES
+        },
+        "open_loop_late_p99_ms": _median(each.late_ms["p99"] for each in measured.arrived),
         "cpu_us": {
             "create": {name: _median(round_.us_each(name) for round_ in creates) for name in _PROCESSES},
             "lifecycle": {name: _median(round_.us_each(name) for round_ in lifecycles) for name in _PROCESSES},
@@ -58,6 +65,8 @@ def figures(measured: Measured) -> dict[str, Any]:
             "creates_per_s": [round(each.rate, 1) for each in creates],
             "lifecycles_per_s": [round(each.rate, 1) for each in lifecycles],
             "floor_lifecycles_per_s": [round(each, 1) for each in measured.floor],
+            "open_loop_creates_per_s": [round(each.rate, 1) for each in measured.arrived],
+            "open_loop_create_p99_ms": [each.latency_ms["p99"] for each in measured.arrived],
             "reconciled_rows_per_s": [round(each.rate) for each in settled],
             "floor_reconciled_rows_per_s": [round(each.bare_rate) for each in settled],
         },
@@ -70,7 +79,7 @@ def figures(measured: Measured) -> dict[str, Any]:
 
 def show(console: Console, told: dict[str, Any]) -> None:
     """Print the figures in a screenful."""
-    for table in (_rates(told), _steps(told), _cpu(told), _create(told)):
+    for table in (_rates(told), _arrivals(told), _steps(told), _cpu(told), _create(told)):
         console.print(table)
     machine, sizes = told["machine"], told["sizes"]
     version = machine["postgres"]["server_version"].split()[0]
@@ -112,6 +121,15 @@ def _steps(told: dict[str, Any]) -> Table:
     return table
 
 
+def _arrivals(told: dict[str, Any]) -> Table:
+    table = Table("per second", "of the maximum", "p50 ms", "p95 ms", "p99 ms", "rounds", title="Creates that arrive at random")
+    rounds = told["rounds"]["open_loop_create_p99_ms"]
+    latency = [f"{told[f'open_loop_create_{share}_ms']:.1f}" for share in _SHARES]
+    spread = f"{min(rounds):.1f} - {max(rounds):.1f}"
+    table.add_row(f"{told['open_loop_creates_per_s']:,.0f}", f"{told['sizes']['arrivals_share']:.0%}", *latency, spread)
+    return table
+
+
 def _cpu(told: dict[str, Any]) -> Table:
     table = Table("CPU, µs", *_PROCESSES.values(), title="Who uses the processors")
     for kind in ("create", "lifecycle"):
@@ -138,4 +156,4 @@ def _ratio(ours: Sequence[float], floor: Sequence[float]) -> float:
 
 
 def _latency(rounds: Sequence[Round], step: str) -> dict[str, float]:
-    return {share: _median(each.latency_ms(step, share) for each in rounds) for share in ("p50", "p95", "p99")}
+    return {share: _median(each.latency_ms(step, share) for each in rounds) for share in _SHARES}

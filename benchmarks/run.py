@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import text
 
 from benchmarks import history, machine, rows
+from benchmarks.arrivals import Arrivals, Arrived, arrive
 from benchmarks.floor import Floor
 from benchmarks.layers import where_create_goes
 from benchmarks.load import Load, Order, load
@@ -64,6 +65,7 @@ class Measured:
     creates: list[Round] = field(default_factory=list)
     lifecycles: list[Round] = field(default_factory=list)
     floor: list[float] = field(default_factory=list)
+    arrived: list[Arrived] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     written: rows.Written = field(default_factory=dict)
     floor_statements: int = 0
@@ -114,6 +116,9 @@ def _rates(stage: Stage, pids: Mapping[str, int], measured: Measured, say: Say) 
         measured.creates.append(creates)
         measured.lifecycles.append(lifecycles)
         measured.floor.append(mean(floors))
+        rate = sizes.arrivals_share * creates.rate
+        order = Arrivals(stage.target, rate, sizes.arrivals_s, sizes.arrivals_connections, seed=number)
+        measured.arrived.append(arrive(stage.root, order))
 
 
 def _load(stage: Stage, script: str, sizes: Sizes, *, seconds: float | None = None, times: int | None = None) -> Load:

@@ -16,6 +16,10 @@ class Sizes:
     creates_s: float = 1.5
     lifecycles_s: float = 2.0
     floor_s: int = 2
+    arrivals_s: float = 4.0
+    """So long in each round creates arrive at random, at `arrivals_share` of the rate the round has just reached."""
+    arrivals_share: float = 0.7
+    arrivals_connections: int = 64
     compared: int = 200
     """Life-cycles of each kind whose rows are counted and compared, a multiple of the floor's clients."""
     settled: int = 100_000
@@ -29,5 +33,6 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    rounds=1, turns=1, warm_up_s=0.5, creates_s=1.0, lifecycles_s=1.0, floor_s=1, compared=40, settled=2_000, inside=40, workers=1
+    rounds=1, turns=1, warm_up_s=0.5, creates_s=1.0, lifecycles_s=1.0, floor_s=1, arrivals_s=1.0, compared=40, settled=2_000,
+    inside=40, workers=1,
 )  # fmt: skip

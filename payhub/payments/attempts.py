@@ -14,13 +14,12 @@ from payhub import ids
 from payhub.accounts.models import GatewayAccount
 from payhub.exchange import send
 from payhub.hub import Hub
+from payhub.payments import closing
 from payhub.payments.errors import GatewayNotOffered
 from payhub.payments.models import Attempt, Payment
 from payhub.payments.statements import START, parameters
 from payhub.payments.states import PaymentState
 from payhub.registers import Registers
-
-_TRIES = 3
 
 
 def open_accounts(hub: Hub, registers: Registers) -> Sequence[GatewayAccount]:
@@ -50,21 +49,29 @@ def start(hub: Hub, payment_id: uuid.UUID, account_code: str, form_token: uuid.U
     account = hub.registers.gateway_accounts.get(account_code)
     if account is None or not _open(hub, account):
         raise GatewayNotOffered
-    for _ in range(_TRIES):
-        now = hub.clock.now().replace(microsecond=0)
-        values = _values(hub, account, payment_id, form_token, client_ip, now)
-        with hub.db.autocommit() as connection:
-            row = connection.execute(START, parameters(values)).one_or_none()
-        if row is not None:
-            return _order(hub, account, values["reference"], now, row, client_ip)
-        sent = _sent_before(hub, payment_id, form_token)
-        if sent is not None:
-            attempt, payment = sent
-            first = hub.registers.gateway_accounts_by_id[attempt.gateway_account_id]
-            return _order(hub, first, attempt.reference, attempt.ordered_at, payment, attempt.client_ip or client_ip)
-        if not _still_open(hub, account, payment_id):
-            return None
+    now = hub.clock.now().replace(microsecond=0)
+    values = _values(hub, account, payment_id, form_token, client_ip, now)
+    with hub.db.autocommit() as connection:
+        row = connection.execute(START, parameters(values)).one_or_none()
+    if row is None:
+        row = _start_under_lock(hub, payment_id, values)
+    if row is not None:
+        return _order(hub, account, values["reference"], now, row, client_ip)
+    sent = _sent_before(hub, payment_id, form_token)
+    if sent is not None:
+        attempt, payment = sent
+        first = hub.registers.gateway_accounts_by_id[attempt.gateway_account_id]
+        return _order(hub, first, attempt.reference, attempt.ordered_at, payment, attempt.client_ip or client_ip)
+    _demand_taken(hub, account, payment_id)
     return None
+
+
+def _start_under_lock(hub: Hub, payment_id: uuid.UUID, values: dict[str, Any]) -> Any:
+    """Write the attempt with the payment locked first: whoever else was changing it is waited for, and the guard cannot lose."""
+    with hub.db.session() as session:
+        if closing.locked(session, payment_id) is None:
+            return None
+        return session.execute(START, parameters(values)).one_or_none()
 
 
 def _values(
@@ -106,15 +113,12 @@ def _sent_before(hub: Hub, payment_id: uuid.UUID, form_token: uuid.UUID) -> tupl
         return (found[0], found[1]) if found else None
 
 
-def _still_open(hub: Hub, account: GatewayAccount, payment_id: uuid.UUID) -> bool:
-    """Tell whether trying again can succeed: the payment was only being changed by somebody else."""
+def _demand_taken(hub: Hub, account: GatewayAccount, payment_id: uuid.UUID) -> None:
+    """Raise where the account does not take the payment's amount, and not the payment an attempt."""
     with hub.db.session() as session:
         payment = session.get(Payment, payment_id)
-    if payment is None:
-        return False
-    if not _takes(account, payment.total, payment.currency):
+    if payment is not None and not _takes(account, payment.total, payment.currency):
         raise GatewayNotOffered
-    return payment.state == PaymentState.OPEN and payment.closing_at is None and payment.expires_at > hub.clock.now()
 
 
 def _order(hub: Hub, account: GatewayAccount, reference: str, ordered_at: datetime, payment: Any, client_ip: str) -> Redirect:

@@ -166,7 +166,17 @@ def test_a_wrong_value_is_refused_and_its_field_named(send, order, field, subtes
 
 def test_metadata_is_a_few_short_texts(send, order, subtests) -> None:
     long, many = {"x" * 41: "a"}, {f"{number}": "a" for number in range(21)}
-    for value in ({"a": 1}, {"a": None}, {"a": {"b": "c"}}, {"a": ["x"]}, {"a": "x" * 501}, {"a": "\u0000"}, {"\u0000": "a"}, long, many):
+    for value in (
+        {"a": 1},
+        {"a": None},
+        {"a": {"b": "c"}},
+        {"a": ["x"]},
+        {"a": "x" * 501},
+        {"a": "\u0000"},
+        {"\u0000": "a"},
+        long,
+        many,
+    ):
         with subtests.test(value=str(value)[:40]):
             answer = send({**order, "metadata": value})
             assert answer.status_code == 422
@@ -281,7 +291,16 @@ def test_a_bad_query_is_refused_and_its_field_named(client, keys, path, subtests
 
 @pytest.mark.parametrize(("path", "portal"), [("/v1/payments/", "dvc-bo-tu-phap"), ("/v1/runs/", "kbnn")])
 def test_a_name_of_nothing_is_404(client, keys, path, portal, subtests) -> None:
-    for name in ("x", "%00", "%ff%fe", "x" * 5000, "pay_" + "0" * 32, "pay_test_" + "g" * 32, "pay_test_" + "%D9%A1" * 32, "%2e%2e"):
+    for name in (
+        "x",
+        "%00",
+        "%ff%fe",
+        "x" * 5000,
+        "pay_" + "0" * 32,
+        "pay_test_" + "g" * 32,
+        "pay_test_" + "%D9%A1" * 32,
+        "%2e%2e",
+    ):
         with subtests.test(name=name[:20]):
             answer = client.get(path + name, headers={"Authorization": f"Bearer {keys[portal]}"})
             assert (answer.status_code, answer.content_type) == (404, PROBLEM)
@@ -302,5 +321,7 @@ def test_every_mistake_is_named_at_once_in_the_callers_language(send, order, lan
     answer = send(body, **{"Accept-Language": language})
     found = {each["pointer"]: each["detail"] for each in answer.json["errors"]}
     assert set(found) == {"/currency", "/lines/0/amount", "/lines/1/fee", "/lines/1/tip", "/colour"}
-    assert found["/colour"] == {"vi": "Trường không được hỗ trợ; hãy bỏ đi", "en": "This field is not known; leave it out"}[language]
+    assert (
+        found["/colour"] == {"vi": "Trường không được hỗ trợ; hãy bỏ đi", "en": "This field is not known; leave it out"}[language]
+    )
     assert not any("⁞" in detail for detail in found.values())

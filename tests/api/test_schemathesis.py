@@ -44,8 +44,9 @@ SETTINGS = {
 
 
 @pytest.fixture
-def made(paid, client, keys, hub) -> dict[str, list[str]]:
-    """One of everything that can be looked at: a paid payment, a settlement without it, a run, discrepancies."""
+def made(paid, ask, order, client, keys, hub) -> dict[str, list[str]]:
+    """One of everything that can be looked at: payments paid and open, a settlement without them, a run, discrepancies."""
+    unpaid = ask({**order, "portal_reference": "unpaid", "dossier": "unpaid"}).json["id"]
     headers = {"Authorization": f"Bearer {keys['kbnn']}", "Content-Type": "text/csv"}
     taken = client.put("/v1/settlements/vnpay-main/2026-11-20", data=FILE, headers=headers)
     assert taken.status_code == 202, taken.text
@@ -53,7 +54,7 @@ def made(paid, client, keys, hub) -> dict[str, list[str]]:
         waiting = runs.to_start(session, hub.clock.now())
     for run_id in waiting:
         runs.execute(hub, run_id)
-    return {"payment_id": [paid.payment["id"], "pay_test_0"], "run_id": [taken.json["run"], "run_test_0"]}
+    return {"payment_id": [paid.payment["id"], unpaid, "pay_test_0"], "run_id": [taken.json["run"], "run_test_0"]}
 
 
 @pytest.fixture
@@ -64,6 +65,8 @@ def contract(app, keys, made, hub) -> Any:
         document["components"]["schemas"][schema]["properties"][field].update(known)
     # Only some fees have one.
     del document["components"]["schemas"]["NewLine"]["properties"]["quantity"]
+    # Proposals need a person with a one-time code, whom nobody can generate: tests/staff asks them.
+    document["paths"] = {path: operations for path, operations in document["paths"].items() if not path.startswith("/v1/proposals")}
     may: dict[str, str] = {}
     for key in keys.values():
         for scope in hub.registers.keys[key.split("_")[2]].scopes:

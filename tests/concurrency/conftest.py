@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event, text
 
 from gateways.registry import GATEWAYS
 from payhub.app import create_app
@@ -22,12 +22,15 @@ from payhub.payments import attempts
 
 WIDE = 16
 Act = Callable[[], Any]
+_HOLD = text("SELECT 1 FROM payment WHERE id = :id FOR NO KEY UPDATE")
+_WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
 
 
 class Crowd:
     """One hub with a connection for each of many, and its application."""
 
-    def __init__(self, hub: Hub, keys: dict[str, str], sign: Callable[..., str]) -> None:
+    def __init__(self, hub: Hub, observer: Engine, keys: dict[str, str], sign: Callable[..., str]) -> None:
+        self._observer = observer
         self.hub, self.app, self.keys, self._sign = hub, create_app(hub=hub), keys, sign
         self._pool = ThreadPoolExecutor(WIDE)
         self._came = threading.local()
@@ -58,6 +61,18 @@ class Crowd:
                 self._wait_for_all(None, None, "WITH")
 
         return list(self._pool.map(do, acts))
+
+    def behind_a_lock(self, payment_id: uuid.UUID, acts: Sequence[Act]) -> list[Any]:
+        """Do all at once while somebody else holds the payment; let it go when all are in the queue, or done without it."""
+        waiting = 0
+        with self._observer.connect() as holder, self._observer.connect() as observer:
+            with holder.begin():
+                holder.execute(_HOLD, {"id": payment_id})
+                doing = [self._pool.submit(act) for act in acts]
+                while waiting + sum(each.done() for each in doing) < len(acts):
+                    waiting = observer.scalar(_WAITING)
+                    observer.rollback()
+            return [each.result() for each in doing]
 
     def _wait_for_all(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         meeting = getattr(self._came, "meeting", None)
@@ -118,6 +133,6 @@ def wide(settings: Any, hub: Hub) -> Iterator[Hub]:
 def crowd(hub: Hub, settings: Any, keys: dict[str, str], sign: Callable[..., str]) -> Iterator[Crowd]:
     """A hub with sixteen connections to the database of `hub`, which proves it afterwards."""
     with wide(settings, hub) as made:
-        gathered = Crowd(made, keys, sign)
+        gathered = Crowd(made, hub.db.engine, keys, sign)
         yield gathered
         gathered.close()

@@ -37,7 +37,7 @@ def relaying(crowd, over: threading.Event) -> int:
 
 
 def test_three_relays_among_callbacks_number_every_event_once(crowd, told, rows) -> None:
-    over, ends = threading.Event(), time.monotonic() + 4
+    over, ends = threading.Event(), time.monotonic() + 3
 
     def paying() -> int:
         paid = 0

@@ -233,11 +233,21 @@ def test_raw_sql_cannot_add_postings_to_a_shut_day(paid, shut, run) -> None:
     assert constraint_of(refused.value) == days.SHUT
 
 
-def test_a_temporary_table_does_not_stand_in_for_the_real_one(paid, shut, hub) -> None:
+@pytest.mark.parametrize("statement", [COPY, PAIR])
+def test_a_temporary_table_does_not_stand_in_for_the_real_one(paid, shut, hub, clock, statement) -> None:
     shut(FRIDAY)
     with pytest.raises(IntegrityError), hub.db.engine.begin() as connection:
         connection.execute(text("CREATE TEMPORARY TABLE business_day (LIKE public.business_day) ON COMMIT DROP"))
-        connection.execute(text(PAIR), {"day": FRIDAY})
+        connection.execute(text(statement), {"new": uuid.uuid4(), "cohort": FRIDAY, "day": FRIDAY, "at": clock.now()})
+
+
+def test_a_late_fact_was_recorded_after_its_day_was_shut_whatever_its_machines_clock_says(paid, another, shut, clock, rows) -> None:
+    late = another()
+    reference, before = late.try_(), clock.now()
+    shut_at = shut(FRIDAY).shut_at
+    clock.set(before)
+    assert late.says(reference) == "00"
+    assert rows("SELECT recorded_at FROM journal WHERE business_on <> cohort_on") == [(shut_at,)]
 
 
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
