@@ -9,7 +9,7 @@ import click
 from granian.constants import Interfaces
 from granian.server import Server
 
-from payhub import deployment
+from payhub import deployment, roles
 from payhub import migrate as migrations
 from payhub.app import registry
 from payhub.demo.run import run_demo
@@ -34,10 +34,13 @@ def _prepared(hub: Hub) -> Hub:
 
 @click.command()
 @click.option("--revision", default="head", show_default=True, help="Go up to this revision.")
+@click.option("--app-role", help="Grant this database role what the hub needs, and take back the rest.")
 @click.pass_obj
-def migrate(hub: Callable[[], Hub], revision: str) -> None:
+def migrate(hub: Callable[[], Hub], revision: str, app_role: str | None) -> None:
     """Bring the database to this program's version."""
     migrations.upgrade(hub().db.engine, revision)
+    if app_role:
+        roles.grant(hub().db.engine, app_role)
     click.echo(f"database at revision {migrations.current(hub().db.engine)}")
 
 

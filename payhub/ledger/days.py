@@ -151,10 +151,11 @@ LAWS = [
     Law(
         "nothing was booked on a day after it was shut",
         "SELECT count(*) FROM journal WHERE business_on <= (SELECT max(business_on) FROM business_day WHERE shut_at IS NOT NULL)",
-        "WITH shut AS (SELECT business_on, shut_at, lag(business_on, 1, '-infinity') OVER (ORDER BY business_on) AS before "
-        "FROM business_day WHERE shut_at IS NOT NULL) SELECT j.id, j.business_on, j.recorded_at, shut.shut_at "
-        "FROM shut JOIN journal j ON j.business_on > shut.before AND j.business_on <= shut.business_on "
-        "WHERE j.recorded_at > shut.shut_at",
+        "WITH booked AS (SELECT business_on, max(recorded_at) AS latest FROM journal GROUP BY business_on), wrong AS ("
+        "SELECT booked.business_on, shut.shut_at FROM booked CROSS JOIN LATERAL (SELECT d.shut_at FROM business_day d "
+        "WHERE d.business_on >= booked.business_on AND d.shut_at IS NOT NULL ORDER BY d.business_on LIMIT 1) AS shut "
+        "WHERE booked.latest > shut.shut_at) SELECT j.id, business_on, j.recorded_at, wrong.shut_at "
+        "FROM wrong JOIN journal j USING (business_on) WHERE j.recorded_at > wrong.shut_at",
     ),
     Law(
         "a fact counts on its cohort's day, or on a later one because that day was shut by then",
