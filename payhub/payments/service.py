@@ -76,6 +76,11 @@ def _write(hub: Hub, registers: Registers, once: Once, payment: dict[str, Any], 
     binds = {**parameters(values), **once.binds(201, body, payment["created_at"])}
     try:
         done = _insert(hub, binds) if payment["replaces_id"] is None else _insert_replacing(hub, binds, payment)
+    except NotReplaceable:
+        # The first request with this very key may be what replaced it.
+        if once.first_answer(hub.db) is not None:
+            return "changed"
+        raise
     except IntegrityError as error:
         constraint = constraint_of(error)
         if constraint == "uq_payment_reference":

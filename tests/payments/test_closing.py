@@ -117,3 +117,12 @@ def test_a_callback_against_a_cancel_leaves_the_money_in_one_place(citizen, app,
         assert cancelled.result() in {202, 409}
     assert rows("SELECT state FROM payment") == [("paid",)]
     assert rows("SELECT count(*) FROM journal") == [(1,)]
+
+
+def test_a_replacing_request_is_repeated_without_effect(citizen, ask, order, rows) -> None:
+    body = {**order, "portal_reference": "new", "replaces": citizen.payment["id"]}
+    first = ask(body, key="r")
+    again = ask(body, key="r")
+    assert (first.status_code, again.status_code, again.data) == (201, 201, first.data)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert rows("SELECT count(*) FROM payment") == [(2,)]
