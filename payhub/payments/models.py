@@ -30,7 +30,7 @@ class Payment(Base):
         CheckConstraint("(closing_at IS NULL) = (closing_reason IS NULL)", name="closing"),
         Index("ix_payment_expiry", "expires_at", postgresql_where="state = 'open'"),
         Index("ix_payment_closing_at", "closing_at", postgresql_where="state = 'open' AND closing_at IS NOT NULL"),
-        Index("ix_payment_replaces_id", "replaces_id", postgresql_where="replaces_id IS NOT NULL"),
+        Index("uq_payment_replaces_id", "replaces_id", unique=True, postgresql_where="replaces_id IS NOT NULL"),
         {"postgresql_with": {"fillfactor": 80}},
     )
 

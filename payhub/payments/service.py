@@ -35,6 +35,7 @@ from payhub.registers import Registers
 _TAKEN = {
     "uq_payment_portal_id_portal_reference": PortalReferenceTaken,
     "uq_payment_line_dossier_claim": DossierAlreadyAsked,
+    "uq_payment_replaces_id": NotReplaceable,
 }
 _TRIES = 4
 

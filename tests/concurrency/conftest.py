@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event, text
 from gateways.registry import GATEWAYS
 from payhub.app import create_app
 from payhub.hub import Hub, build
-from payhub.ids import read_public_id
+from payhub.ids import public_id, read_public_id
 from payhub.payments import attempts
 
 WIDE = 16
@@ -98,6 +98,13 @@ class Crowd:
         changes.pop("portal", None)
         line = {"fee": "LP-LLTP", "agency": "000.00.00.G15", "amount": 200_000}
         return {"portal_reference": uuid.uuid4().hex, "dossier": uuid.uuid4().hex, "lines": [line], **changes}
+
+    def cancel(self, payment_id: uuid.UUID) -> Any:
+        headers = {"Authorization": f"Bearer {self.keys['dvc-bo-tu-phap']}", "Idempotency-Key": uuid.uuid4().hex}
+        return self.app.test_client().post(f"/v1/payments/{public_id('pay', payment_id, 'test')}/cancel", headers=headers)
+
+    def replace(self, payment_id: uuid.UUID, **changes: Any) -> Any:
+        return self.ask(self.body(replaces=public_id("pay", payment_id, "test"), **changes))
 
     def start(self, payment_id: uuid.UUID, form: uuid.UUID | None = None) -> str | None:
         """Press Pay; return the gateway's reference, or None where the payment takes no more attempts."""

@@ -12,6 +12,8 @@ from statistics import median
 import pytest
 from sqlalchemy import event, text
 
+from payhub.ids import public_id
+
 ROUNDS = 50
 AGENCIES = ("000.00.00.G15", "000.00.00.H29", "000.00.00.G08")
 
@@ -48,6 +50,19 @@ def test_one_reference_or_dossier_with_eight_keys_is_asked_once(crowd, rows, sam
         answers = crowd.face_to_face([partial(crowd.ask, crowd.body(**{same: f"one {number}"})) for _ in range(8)])
         assert sorted(answer.json.get("code", "made") for answer in answers) == sorted(["made", *[code] * 7])
     assert rows("SELECT count(*), (SELECT count(*) FROM idempotency) FROM payment") == [(ROUNDS, ROUNDS)]
+
+
+def test_one_key_that_replaces_a_payment_is_answered_the_same_for_ever(crowd, rows) -> None:
+    for _ in range(ROUNDS // 2):
+        old = crowd.payment()
+        body, key = crowd.body(replaces=public_id("pay", old, "test")), uuid.uuid4().hex
+        answers = crowd.face_to_face([partial(crowd.ask, body, key)] * 4)
+        made = {answer.data for answer in answers if answer.status_code == 201}
+        assert len(made) == 1
+        assert {answer.json.get("code", "made") for answer in answers} <= {"made", "request_in_flight"}
+        again = crowd.ask(body, key)
+        assert (again.status_code, again.data) == (201, made.pop())
+    assert rows("SELECT count(*) FROM payment WHERE replaces_id IS NOT NULL") == [(ROUNDS // 2,)]
 
 
 class Prices:

@@ -113,3 +113,53 @@ def test_a_start_and_the_end_of_time_at_once_leave_no_open_order_behind(crowd, a
         started, *_ = at_once(payment, [partial(crowd.start, payment), partial(closing.finish, crowd.hub, payment)])
         assert started is None
     assert rows("SELECT state, count(*) FROM payment GROUP BY 1") == [("expired", ROUNDS)]
+
+
+def test_money_and_a_cancelling_portal_at_once_lose_nothing(crowd, at_once, rows, clock) -> None:
+    for _ in range(ROUNDS):
+        payment = crowd.payment()
+        message = crowd.message(crowd.start(payment))
+        said, answer, again = at_once(payment, [partial(crowd.call_back, message), *[partial(crowd.cancel, payment)] * 2])
+        assert said == "00"
+        for each in (answer, again):
+            assert (each.status_code, each.json.get("code", "closing")) in {(202, "closing"), (409, "payment_not_cancellable")}
+    assert rows("SELECT state, count(*) FROM payment GROUP BY 1") == [("paid", ROUNDS)]
+
+
+def test_no_order_is_made_after_a_payment_was_closed(crowd, at_once, rows) -> None:
+    for _ in range(ROUNDS):
+        payment = crowd.payment()
+        crowd.start(payment)
+        *started, answer = at_once(payment, [*[partial(crowd.start, payment)] * 4, partial(crowd.cancel, payment)])
+        assert answer.status_code == 202
+        assert crowd.start(payment) is None
+        # Whoever was sent to the gateway has an order that is known here.
+        references = [reference for reference in started if reference]
+        assert set(references) <= {reference for (reference,) in rows("SELECT reference FROM attempt")}
+    late = "SELECT count(*) FROM event c JOIN event a USING (payment_id) WHERE c.type = 'payment.closing' AND a.type = 'attempt.created' AND a.seq > c.seq"
+    assert rows(late) == [(0,)]
+
+
+def test_money_and_a_replacement_at_once_pay_one_of_the_two(crowd, at_once, rows) -> None:
+    for number in range(ROUNDS):
+        dossier = f"replaced {number}"
+        payment = crowd.payment(dossier=dossier)
+        message = crowd.message(crowd.start(payment))
+        replace = partial(crowd.replace, payment, dossier=dossier)
+        said, answer = at_once(payment, [partial(crowd.call_back, message), replace])
+        assert said == "00"
+        assert (answer.status_code, answer.json.get("code", "made")) in {(201, "made"), (409, "payment_not_replaceable")}
+    old_paid = "EXISTS (SELECT FROM attempt a WHERE a.payment_id = o.id AND a.applied)"
+    replaced = "EXISTS (SELECT FROM payment n WHERE n.replaces_id = o.id)"
+    both = f"SELECT count(*) FROM payment o WHERE o.replaces_id IS NULL AND {old_paid} = {replaced}"
+    assert rows(both) == [(0,)]
+    [(made, held)] = rows("SELECT count(replaces_id), (SELECT count(*) FROM unapplied_receipt) FROM payment")
+    assert made == held
+
+
+def test_of_two_replacements_at_once_one_is_made(crowd, at_once, rows) -> None:
+    for _ in range(ROUNDS):
+        payment = crowd.payment()
+        crowd.start(payment)
+        answers = at_once(payment, [partial(crowd.replace, payment) for _ in range(3)])
+        assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
