@@ -17,6 +17,8 @@ from payhub.ledger import days
 from payhub.ledger.laws import LAWS
 from payhub.metrics import bp as metrics_bp
 from payhub.metrics import observe
+from payhub.payments.refunds.laws import LAWS as REFUND_LAWS
+from payhub.payments.refunds.views import bp as refunds_bp
 from payhub.payments.views import bp as payments_bp
 from payhub.registry import Periodic, Registry
 from payhub.settings import Settings
@@ -27,13 +29,14 @@ from payhub.staff.views import bp as proposals_bp
 def registry() -> Registry:
     """Collect what the hub and its rooms offer."""
     offers = Registry(
-        blueprints=[payments_bp, proposals_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS],
+        blueprints=[payments_bp, refunds_bp, proposals_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS],
         periodic=[
             Periodic("payhub.payments.jobs.check_due", lambda s: s.jobs.checks_s),
+            Periodic("payhub.payments.jobs.refund_due", lambda s: s.jobs.refunds_s),
             Periodic("payhub.payments.jobs.close_due", lambda s: s.jobs.expiry_s),
             Periodic("payhub.payments.jobs.sweep", lambda s: s.jobs.sweep_s),
         ],
-        laws=[*LAWS, *days.LAWS, *STAFF_LAWS],
+        laws=[*LAWS, *REFUND_LAWS, *days.LAWS, *STAFF_LAWS],
     )
     for room in (webhooks, reconciliation):
         room.init_app(offers)

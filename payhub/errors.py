@@ -98,6 +98,13 @@ class BodyTooLarge(PayHubError):
     title = Text("Nội dung yêu cầu quá lớn", "The body of the request is too large")
 
 
+class UnsupportedMediaType(PayHubError):
+    """A body of another kind than this address takes."""
+
+    code, status = "unsupported_media_type", 415
+    title = Text("Nội dung phải là JSON (Content-Type: application/json)", "The body must be JSON (Content-Type: application/json)")
+
+
 class MethodNotAllowed(PayHubError):
     """This address answers to other methods."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,9 @@ from payhub.http import bilingual
 # Controls, bidirectional overrides, zero-width and non-characters: they hide what a text says, and have no place in a name or a
 # number. Ordinary and no-break spaces, combining marks and emoji stay.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 def plain(value: str) -> None:
@@ -35,6 +39,38 @@ def one_of(choices: tuple[str, ...], **options: Any) -> fields.String:
     words = ", ".join(choices)
     rule = validate.OneOf(choices, error=bilingual(f"Phải là một trong: {words}", f"Must be one of: {words}"))
     return fields.String(validate=rule, **options)
+
+
+def one_day(value: str) -> date:
+    """Read YYYY-MM-DD and no other spelling of a day; raise `ValueError` otherwise."""
+    if not _DAY.fullmatch(value):
+        raise ValueError
+    return date.fromisoformat(value)
+
+
+class Day(fields.Date):
+    """A day as a query string writes it."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
+        try:
+            return one_day(value)
+        except (TypeError, ValueError):
+            raise self.make_error("invalid", input=value) from None
+
+
+class Count(fields.Integer):
+    """A whole number as a query string writes it: digits alone, no sign, no spaces."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if not isinstance(value, str) or not _DIGITS.fullmatch(value):
+            raise ValidationError(bilingual("Phải là số nguyên từ 1 đến 9 chữ số", "Must be a whole number of 1 to 9 digits"))
+        return int(value)
+
+
+def page_limit() -> Count:
+    """Return the field that says how many a page of a list holds."""
+    rule = validate.Range(1, 200, error=bilingual("Từ 1 đến 200", "Must be 1 to 200"))
+    return Count(load_default=50, validate=rule)
 
 
 class Few(fields.List[Any]):
@@ -80,7 +116,3 @@ def short_texts(value: Mapping[str, Any]) -> None:
     if len(value) > 20 or not short:
         message = bilingual("Tối đa 20 mục, mỗi mục là chuỗi ngắn", "At most 20 entries: keys to 40, texts to 500 characters")
         raise ValidationError(message)
-
-
-def _short(key: str, value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 500 and len(key) <= 40 and not _HIDDEN.search(key + value)

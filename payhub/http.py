@@ -7,10 +7,9 @@ into the published document, so that the document cannot differ from the code.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from itertools import islice
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
@@ -24,10 +23,8 @@ from werkzeug.exceptions import HTTPException
 from payhub import log
 from payhub.errors import (
     BodyTooLarge,
-    FieldProblem,
     Forbidden,
     InvalidInput,
-    Malformed,
     MethodNotAllowed,
     NotFound,
     PayHubError,
@@ -37,6 +34,7 @@ from payhub.errors import (
     Unexpected,
 )
 from payhub.hub import Hub
+from payhub.input import BETWEEN, json_body, query, refused
 from payhub.portals.keys import authenticate
 
 P = ParamSpec("P")
@@ -92,11 +90,11 @@ def accepts(schema: type[Schema], *, place: str = "json") -> Callable[[View], Vi
     def decorate(view: View) -> View:
         @wraps(view)
         def loaded(**arguments: Any) -> Any:
-            raw = _json_body() if place == "json" else _query()
+            raw = json_body() if place == "json" else query()
             try:
                 data = loader.load(raw)
             except ValidationError as error:
-                raise InvalidInput(list(islice(_problems(error.messages_dict), _MOST_PROBLEMS))) from None
+                raise refused(error) from None
             return view(**arguments, data=data)
 
         return _describe(loaded, accepts=(schema, place))
@@ -155,12 +153,9 @@ def raises(*errors: type[PayHubError]) -> Callable[[View], View]:
     return decorate
 
 
-_BETWEEN = " ⁞ "
-
-
 def bilingual(vi: str, en: str) -> str:
-    """Write both languages into the one string a schema's validator takes; `_problems` takes them apart."""
-    return f"{vi}{_BETWEEN}{en}"
+    """Write both languages into the one string a schema's validator takes; `payhub.input` takes them apart."""
+    return f"{vi}{BETWEEN}{en}"
 
 
 def json_response(value: Any, status: int = 200) -> Response:
@@ -171,62 +166,6 @@ def json_response(value: Any, status: int = 200) -> Response:
 def _describe(view: View, **facts: Any) -> View:
     view.operation = {**getattr(view, "operation", {}), **facts}  # type: ignore[attr-defined]
     return view
-
-
-def _query() -> dict[str, str]:
-    if len(request.query_string) > _LONGEST_QUERY:
-        text = Text("Chuỗi truy vấn quá dài", "The query string is too long")
-        raise InvalidInput([FieldProblem("", "query_too_long", text)])
-    return request.args.to_dict()
-
-
-def _json_body() -> Any:
-    body = request.get_data(cache=True)
-    if not body:
-        raise Malformed(Text("Thiếu nội dung JSON", "The body is empty; send a JSON object"))
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Malformed(Text(f"Nội dung không phải JSON UTF-8: {error}", f"The body is not JSON in UTF-8: {error}")) from None
-    if not isinstance(value, dict):
-        raise Malformed(Text("Nội dung phải là một đối tượng JSON", "The body must be a JSON object"))
-    return value
-
-
-def _problems(messages: Any, pointer: str = "") -> Iterator[FieldProblem]:
-    """Flatten marshmallow's nested messages into one problem per field, pointed at by RFC 6901."""
-    if isinstance(messages, Mapping):
-        for key, inner in messages.items():
-            step = str(key)[:_LONGEST_STEP].replace("~", "~0").replace("/", "~1")
-            yield from _problems(inner, pointer if key == "_schema" else f"{pointer}/{step}")
-        return
-    for message in messages if isinstance(messages, list) else [messages]:
-        vi, _, en = str(message).partition(_BETWEEN)
-        text = _TRANSLATED.get(str(message)) or Text(vi, en or vi)
-        yield FieldProblem(pointer, "unknown_field" if text is _UNKNOWN else "invalid", text)
-
-
-_MOST_PROBLEMS, _LONGEST_STEP, _LONGEST_QUERY = 100, 100, 8192
-_UNKNOWN = Text("Trường không được hỗ trợ; hãy bỏ đi", "This field is not known; leave it out")
-_TRANSLATED = {
-    "Unknown field.": _UNKNOWN,
-    "Missing data for required field.": Text("Thiếu trường bắt buộc", "This field is required"),
-    "Field may not be null.": Text("Không được để trống", "This field may not be null"),
-    "Not a valid integer.": Text(
-        "Phải là số nguyên, không dùng phần thập phân hay chuỗi", "Must be an integer: no fraction, no text"
-    ),
-    "Not a valid string.": Text("Phải là chuỗi ký tự", "Must be text"),
-    "Not a valid boolean.": Text("Phải là true hoặc false", "Must be true or false"),
-    "Not a valid list.": Text("Phải là danh sách", "Must be a list"),
-    "Not a valid mapping type.": Text("Phải là đối tượng JSON", "Must be a JSON object"),
-    "Invalid input type.": Text("Phải là đối tượng JSON", "Must be a JSON object"),
-    "Not a valid aware datetime.": Text(
-        "Phải là thời điểm ISO 8601 có múi giờ, ví dụ 2026-11-21T16:00:00+07:00",
-        "Must be an ISO 8601 instant with its zone, such as 2026-11-21T16:00:00+07:00",
-    ),
-    "Not a valid datetime.": Text("Phải là thời điểm ISO 8601 có múi giờ", "Must be an ISO 8601 instant with its zone"),
-    "Not a valid date.": Text("Phải là ngày dạng YYYY-MM-DD", "Must be a date such as 2026-11-21"),
-}
 
 
 def problem(error: PayHubError) -> Response:

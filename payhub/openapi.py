@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from apispec import APISpec
@@ -10,7 +11,17 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, Response, current_app
 from marshmallow import INCLUDE, Schema, fields
 
-from payhub.errors import BodyTooLarge, Forbidden, InvalidInput, Malformed, NotFound, PayHubError, Unauthenticated, Unavailable
+from payhub.errors import (
+    BodyTooLarge,
+    Forbidden,
+    InvalidInput,
+    Malformed,
+    NotFound,
+    PayHubError,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from payhub.http import PROBLEM, json_response, the_hub
 
 bp = Blueprint("openapi", __name__)
@@ -67,7 +78,32 @@ def describe(app: Flask, base_url: str) -> dict[str, Any]:
         described = _operation(rule.endpoint, view, operation, sorted(rule.arguments))
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         spec.path(path, operations={method.lower(): described for method in sorted(methods)})
-    return spec.to_dict()
+    document: dict[str, Any] = spec.to_dict()
+    _promise_every_field(document)
+    return document
+
+
+def _promise_every_field(document: dict[str, Any]) -> None:
+    """Require all fields of what is answered: a dump leaves none out. A schema that says itself what it always has is believed."""
+    schemas = document["components"]["schemas"]
+    waiting = [operation["responses"] for operations in document["paths"].values() for operation in operations.values()]
+    answered = set[str]()
+    while waiting:
+        found = set(_references(waiting.pop())) - answered
+        answered |= found
+        waiting += [schemas[name] for name in found]
+    for name in answered:
+        schemas[name].setdefault("required", sorted(schemas[name]["properties"]))
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Name the schemas that a part of the document refers to."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"].rsplit("/", 1)[-1]
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else ():
+        yield from _references(inner)
 
 
 def _name(schema: Any) -> str:
@@ -129,7 +165,9 @@ def _refusals(operation: dict[str, Any], arguments: list[str]) -> dict[str, Any]
     if "scope" in operation:
         errors += [Unauthenticated, Forbidden]
     if "accepts" in operation:
-        errors += [InvalidInput, *([Malformed, BodyTooLarge] if operation["accepts"][1] == "json" else [])]
+        errors.append(InvalidInput)
+        if operation["accepts"][1] == "json":
+            errors += [Malformed, BodyTooLarge, UnsupportedMediaType]
     if arguments:
         errors.append(NotFound)
     codes: dict[str, list[str]] = {}

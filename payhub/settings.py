@@ -8,6 +8,7 @@ With nothing set it is production, and a production that lacks its secrets does 
 from __future__ import annotations
 
 import os
+import ssl
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -57,11 +58,15 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """How long things may take, in seconds. `order_s` is the life of an order at the gateway, `ladder_s` when it is asked."""
+    """How long things may take, in seconds. `order_s` is the life of an order at the gateway, `ladder_s` when it is asked.
+
+    `refund_confirm_s`: when a gateway is asked again about a refund that it took, each step from the answer before.
+    """
 
     expires_s: int = 3 * 24 * 3600
     order_s: int = 900
     ladder_s: tuple[int, ...] = (60, 300, 900, 3600, 3 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
+    refund_confirm_s: tuple[int, ...] = (3600, 24 * 3600, 72 * 3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class Webhooks:
     retry_s: tuple[int, ...] = (5, 60, 300, 1800, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
     timeout_s: float = 15.0
     private_addresses: bool = False
+    ca_bundle: str = ""
+    """A PEM file of every authority whose certificates are believed; without it, those of the `certifi` package are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class Jobs:
     relay_s: int = 1
     deliveries_s: int = 1
     checks_s: int = 10
+    refunds_s: int = 5
     expiry_s: int = 30
     runs_s: int = 5
     sweep_s: int = 3600
@@ -233,4 +241,14 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("web.base_url must start with https:// where money is real")
     if not settings.payments.ladder_s or list(settings.payments.ladder_s) != sorted(set(settings.payments.ladder_s)):
         found.append("payments.ladder_s must rise")
+    if settings.webhooks.ca_bundle and not _holds_certificates(settings.webhooks.ca_bundle):
+        found.append("webhooks.ca_bundle must be a file of certificates in PEM that can be read")
     return found
+
+
+def _holds_certificates(name: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=name)
+    except OSError:
+        return False
+    return True

@@ -5,16 +5,11 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from payhub.discrepancies.models import KINDS
+from payhub.fields import Day, one_of, page_limit, text
 from payhub.http import bilingual
+from reconciliation.rows import REASONS
 
 STATES = ("open", "assigned", "proposed", "resolved")
-
-
-def _one_of(choices: tuple[str, ...]) -> fields.String:
-    words = ", ".join(choices)
-    return fields.String(
-        validate=validate.OneOf(choices, error=bilingual(f"Phải là một trong: {words}", f"Must be one of: {words}"))
-    )
 
 
 class ImportQuery(Schema):
@@ -30,7 +25,7 @@ class RejectView(Schema):
 
     row = fields.Integer()
     field = fields.String()
-    reason = fields.String()
+    reason = one_of(tuple(REASONS))
     detail = fields.String()
 
 
@@ -75,7 +70,7 @@ class RunView(Schema):
     account = fields.String()
     date = fields.Date()
     settlement = fields.String()
-    state = fields.String(metadata={"description": "waiting, running, done or failed"})
+    state = one_of(("waiting", "running", "done", "failed"))
     error = fields.String(allow_none=True)
     asked_at = fields.AwareDateTime()
     started_at = fields.AwareDateTime(allow_none=True)
@@ -86,20 +81,20 @@ class RunView(Schema):
 class DiscrepancyQuery(Schema):
     """Which discrepancies."""
 
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200, error=bilingual("Từ 1 đến 200", "Must be 1 to 200")))
-    cursor = fields.String(validate=validate.Length(1, 80, error=bilingual("Tối đa 80 ký tự", "At most 80 characters")))
-    state = _one_of(STATES)
-    kind = _one_of(KINDS)
-    date = fields.Date()
+    limit = page_limit()
+    cursor = text(80)
+    state = one_of(STATES)
+    kind = one_of(KINDS)
+    date = Day()
 
 
 class DiscrepancyView(Schema):
     """Two that disagree, and how much money is at stake in minor units."""
 
     id = fields.String()
-    kind = fields.String()
+    kind = one_of(KINDS)
     key = fields.String()
-    state = fields.String()
+    state = one_of(STATES)
     account = fields.String(allow_none=True)
     payment = fields.String(allow_none=True)
     date = fields.Date()
@@ -120,8 +115,8 @@ class DiscrepancyPage(Schema):
 class TotalsQuery(Schema):
     """Which day, and how it is written: `format` counts before the Accept header."""
 
-    date = fields.Date(required=True)
-    format = _one_of(("json", "csv"))
+    date = Day(required=True)
+    format = one_of(("json", "csv"))
 
 
 class SumView(Schema):

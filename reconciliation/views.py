@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, request
 
 from payhub.errors import FieldProblem, InvalidInput, Text
+from payhub.fields import one_day
 from payhub.http import accepts, also_as, api_blueprint, carries, language, raises, requires, returns, the_hub
 from reconciliation import jobs, presenting, totals
 from reconciliation.errors import REFUSALS, MappingUnusable
@@ -73,7 +74,7 @@ def _wants_csv(asked: str | None) -> bool:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return one_day(text)
     except ValueError:
         problem = Text("Phải là ngày dạng YYYY-MM-DD", "Must be a date such as 2026-11-21")
         raise InvalidInput([FieldProblem("/day", "invalid", problem)]) from None

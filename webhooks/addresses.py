@@ -55,10 +55,14 @@ def public_only(host: str, port: int) -> list[str]:
     return addresses
 
 
-def session(resolve: Resolve) -> requests.Session:
-    """Return an HTTP session that connects to addresses `resolve` returns, and obeys no proxy of the environment."""
+def session(resolve: Resolve, ca_bundle: str = "") -> requests.Session:
+    """Return an HTTP session that connects to addresses `resolve` returns, and obeys no proxy of the environment.
+
+    It believes the authorities in `ca_bundle`, or those of `certifi` where there is none.
+    """
     http = requests.Session()
     http.trust_env = False
+    http.verify = ca_bundle or True
     http.mount("http://", _PinnedAdapter(resolve))
     http.mount("https://", _PinnedAdapter(resolve))
     return http

@@ -82,9 +82,10 @@ class Couriers:
         return [self._threads.submit(self._work, hub, place.endpoint_id, line) for _ in range(wanted)]
 
     def _work(self, hub: Hub, endpoint_id: uuid.UUID, line: _Line) -> None:
-        resolve = addresses.anywhere if hub.settings.webhooks.private_addresses else addresses.public_only
+        told = hub.settings.webhooks
+        resolve = addresses.anywhere if told.private_addresses else addresses.public_only
         try:
-            with addresses.session(resolve) as http:
+            with addresses.session(resolve, told.ca_bundle) as http:
                 _Shift(hub, endpoint_id, line, http).work()
         except Exception as error:  # noqa: BLE001 - claims run out by themselves; the next shift begins again
             _log.error("courier.failed", endpoint=str(endpoint_id), kind=type(error).__name__)

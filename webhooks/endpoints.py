@@ -28,7 +28,9 @@ from webhooks.models import WebhookEndpoint
 EVENT_TYPES = (
     "payment.created", "payment.closing", "payment.paid", "payment.cancelled", "payment.expired", "payment.reversed",
     "attempt.created", "attempt.started", "attempt.failed", "attempt.cancelled", "attempt.unknown", "attempt.unapplied",
-    "attempt.reversed",
+    "attempt.reversed", "refund.requested", "refund.approved", "refund.declined", "refund.withdrawn", "refund.submitted",
+    "refund.unknown", "refund.succeeded", "refund.failed", "refund.retried", "receipt.allocated", "dispute.opened", "dispute.won",
+    "dispute.lost",
 )  # fmt: skip
 """What a portal may be told of."""
 _LONGEST_URL = 2000

@@ -18,6 +18,9 @@ from payhub.staff.errors import ProposalVoid
 from payhub.staff.models import ROLES
 from payhub.staff.states import ProposalState
 
+_roles = click.option(
+    "--role", "roles", multiple=True, required=True, type=click.Choice(ROLES), help="What they are trusted with; may be repeated."
+)
 _days = click.option(
     "--days", type=click.IntRange(1, 366), default=people.TOKEN_DAYS, show_default=True, help="How long the token works."
 )
@@ -30,7 +33,7 @@ def staff() -> None:
 
 @staff.command("add")
 @click.argument("name")
-@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES), help="What they are trusted with.")
+@_roles
 @_days
 @click.pass_obj
 def staff_add(hub: Callable[[], Hub], name: str, roles: tuple[str, ...], days: int) -> None:
@@ -54,6 +57,17 @@ def staff_list(hub: Callable[[], Hub]) -> None:
                 person.principal.name, ", ".join(sorted(person.roles)), f"{since:%Y-%m-%d}", f"{closed:%Y-%m-%d}" if closed else ""
             )
     Console().print(table)
+
+
+@staff.command("roles")
+@click.argument("name")
+@_roles
+@click.pass_obj
+def staff_roles(hub: Callable[[], Hub], name: str, roles: tuple[str, ...]) -> None:
+    """Trust NAME with these roles and no others, at once."""
+    with hub().db.session() as session:
+        people.set_roles(hub(), session, name, roles)
+    click.echo(f"{name}: {', '.join(sorted(set(roles)))}")
 
 
 @staff.command("disable")

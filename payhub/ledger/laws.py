@@ -22,28 +22,60 @@ LAWS = [
         "GROUP BY p.id HAVING p.total <> coalesce(sum(l.amount), -1)",
     ),
     Law(
-        "a payment is paid exactly when one attempt is applied, for its total",
+        "a payment is paid exactly when the money of one attempt is applied or allocated to it, for its total",
         "SELECT count(*) FROM payment",
-        "SELECT p.id, p.state, count(a.id) FROM payment p LEFT JOIN attempt a ON a.payment_id = p.id AND a.applied "
-        "AND a.state = CASE p.state WHEN 'reversed' THEN 'reversed' ELSE 'succeeded' END AND a.confirmed = p.total "
-        "GROUP BY p.id HAVING count(a.id) <> CASE WHEN p.state IN ('paid', 'reversed') THEN 1 ELSE 0 END",
+        """
+        WITH paid AS (
+          SELECT payment_id, id AS attempt_id, confirmed AS amount FROM attempt WHERE applied
+          UNION ALL SELECT payment_id, attempt_id, amount FROM allocation
+        )
+        SELECT p.id, p.state, count(a.id) FROM payment p LEFT JOIN paid ON paid.payment_id = p.id AND paid.amount = p.total
+        LEFT JOIN attempt a ON a.id = paid.attempt_id AND CASE p.state
+          WHEN 'reversed' THEN a.state = 'reversed' OR EXISTS (SELECT FROM dispute d WHERE d.payment_id = p.id AND d.state = 'lost')
+          ELSE a.state IN ('succeeded', 'conflicted') END
+        GROUP BY p.id HAVING count(a.id) <> CASE WHEN p.state IN ('paid', 'reversed') THEN 1 ELSE 0 END
+        """,
     ),
     Law(
-        "what a line of a paid payment owes is what the ledger says, share by share",
+        "what a line of a paid payment owes is what was not taken of it, share by share as the ledger says",
         "SELECT count(*) FROM payment_line",
-        "SELECT l.id, p.state, l.amount FROM payment_line l JOIN payment p ON p.id = l.payment_id "
-        "LEFT JOIN posting o ON o.payment_line_id = l.id AND o.account = 'owed' GROUP BY l.id, p.state "
-        "HAVING coalesce(-sum(o.amount) FILTER (WHERE o.share = 'retained'), 0) <> "
-        "CASE p.state WHEN 'paid' THEN l.retained ELSE 0 END "
-        "OR coalesce(-sum(o.amount) FILTER (WHERE o.share = 'budget'), 0) <> "
-        "CASE p.state WHEN 'paid' THEN l.amount - l.retained ELSE 0 END",
+        """
+        WITH taken AS (
+          SELECT payment_line_id, sum(amount) AS amount FROM (
+            SELECT l.payment_line_id, l.amount FROM refund_line l JOIN refund r ON r.id = l.refund_id
+            WHERE r.state IN ('submitted', 'unknown', 'succeeded')
+            UNION ALL SELECT payment_line_id, charged_back FROM dispute_line
+          ) each GROUP BY payment_line_id
+        ), standing AS (
+          SELECT l.id, p.state, l.retention_bp,
+                 CASE p.state WHEN 'paid' THEN l.amount - coalesce(taken.amount, 0) ELSE 0 END AS remaining
+          FROM payment_line l JOIN payment p ON p.id = l.payment_id LEFT JOIN taken ON taken.payment_line_id = l.id
+        )
+        SELECT s.id, s.state, s.remaining FROM standing s LEFT JOIN posting o ON o.payment_line_id = s.id AND o.account = 'owed'
+        GROUP BY s.id, s.state, s.remaining, s.retention_bp
+        HAVING coalesce(-sum(o.amount) FILTER (WHERE o.share = 'retained'), 0)
+                 <> s.remaining / 10000 * s.retention_bp + s.remaining % 10000 * s.retention_bp / 10000
+            OR coalesce(-sum(o.amount), 0) <> s.remaining
+        """,
     ),
     Law(
-        "every confirmed amount is receivable once, and no more when reversed",
+        "every confirmed amount is receivable once, less what was reversed, given back or charged back",
         "SELECT count(*) FROM attempt",
-        "SELECT a.id, a.state, a.confirmed FROM attempt a LEFT JOIN journal j ON j.attempt_id = a.id "
-        "LEFT JOIN posting r ON r.journal_id = j.id AND r.account = 'receivable' GROUP BY a.id "
-        "HAVING coalesce(sum(r.amount), 0) <> CASE WHEN a.state IN ('succeeded', 'conflicted') THEN a.confirmed ELSE 0 END",
+        """
+        WITH booked AS (
+          SELECT j.attempt_id, sum(r.amount) AS amount FROM posting r JOIN journal j ON j.id = r.journal_id
+          WHERE r.account = 'receivable' AND j.attempt_id IS NOT NULL GROUP BY 1
+        ), gone AS (
+          SELECT attempt_id, sum(amount) AS amount FROM (
+            SELECT attempt_id, amount FROM refund WHERE state = 'succeeded'
+            UNION ALL SELECT attempt_id, amount FROM dispute WHERE state = 'lost'
+          ) each GROUP BY 1
+        )
+        SELECT a.id, a.state, a.confirmed, booked.amount, gone.amount FROM attempt a LEFT JOIN booked ON booked.attempt_id = a.id
+        LEFT JOIN gone ON gone.attempt_id = a.id
+        WHERE coalesce(booked.amount, 0)
+          <> CASE WHEN a.state IN ('succeeded', 'conflicted') THEN a.confirmed ELSE 0 END - coalesce(gone.amount, 0)
+        """,
     ),
     Law(
         "every confirmed amount is applied or held, never both and never neither",

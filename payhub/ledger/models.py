@@ -17,7 +17,10 @@ class Journal(Base):
     """One fact with its postings; never changed after."""
 
     __tablename__ = "journal"
-    __table_args__ = (Index("ix_journal_payment_id", "payment_id", postgresql_where="payment_id IS NOT NULL"),)
+    __table_args__ = (
+        Index("ix_journal_payment_id", "payment_id", postgresql_where="payment_id IS NOT NULL"),
+        Index("ix_journal_refund_id", "refund_id", postgresql_where="refund_id IS NOT NULL"),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     fact: Mapped[str]
@@ -25,6 +28,8 @@ class Journal(Base):
     gateway_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateway_account.id"))
     payment_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("payment.id"))
     attempt_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("attempt.id"))
+    """The attempt that brought the money."""
+    refund_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("refund.id"))
     cohort_on: Mapped[date]
     business_on: Mapped[date]
     """The day whose totals it counts in: `cohort_on`, or the oldest open day if that one was closed."""

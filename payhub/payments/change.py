@@ -9,11 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gateways.base import Notice
-from payhub import ids
 from payhub.accounts.models import GatewayAccount
 from payhub.discrepancies.service import open_ as open_discrepancy
-from payhub.ledger.days import open_business_day
-from payhub.ledger.facts import Fact
+from payhub.ledger.facts import Fact, dated
 from payhub.payments import states
 from payhub.payments.models import Attempt, Payment
 from payhub.payments.states import AttemptState
@@ -48,19 +46,12 @@ class Change:
             attempt.paid_at, attempt.paid_at_text = notice.paid_at or self.now, notice.paid_at_text
             attempt.gateway_on, attempt.cohort_on = self.gateway_on, self.cohort_on
 
-    def fact(self) -> Fact:
-        """Return the journal of this message, on its day or, where that is shut, the oldest open one."""
-        return Fact(
-            journal_id=ids.new_id(),
-            payment_id=self.payment.id,
-            attempt_id=self.attempt.id,
-            gateway_account_id=self.account.id,
-            cohort_on=self.cohort_on,
-            business_on=open_business_day(self.session, self.registers, self.account, self.cohort_on),
-            recorded_at=self.now,
-            amount=self.attempt.confirmed or 0,
-            currency=self.attempt.currency,
-        )
+    def fact(self, payment: Payment | None = None) -> Fact:
+        """Return the journal of this message, about its payment or another that its money had paid."""
+        return dated(
+            self.session, self.registers, self.account, self.cohort_on, self.now, self.attempt.currency,
+            payment_id=(payment or self.payment).id, attempt_id=self.attempt.id,
+        )  # fmt: skip
 
     def data(self, **more: Any) -> dict[str, Any]:
         """Return what an event about the attempt says."""

@@ -6,6 +6,7 @@ import uuid
 
 from payhub import idempotency, jobs
 from payhub.payments import checks, closing
+from payhub.payments.refunds import sending
 
 
 def check_due() -> None:
@@ -15,6 +16,15 @@ def check_due() -> None:
         due = checks.due(session, hub.clock.now())
     for attempt_id in due:
         checks.check(hub, attempt_id)
+
+
+def refund_due() -> None:
+    """Send every refund that may go, and ask about those that were not answered."""
+    hub = jobs.hub()
+    with hub.db.session() as session:
+        due = sending.due(session, hub.clock.now())
+    for refund_id in due:
+        sending.step(hub, refund_id)
 
 
 def close_due() -> None:

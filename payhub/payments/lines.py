@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -35,9 +36,11 @@ def resolve(asking: Asking, asked: Sequence[Mapping[str, Any]]) -> list[dict[str
     """Return the rows of `payment_line` for what was asked, or raise with every field that cannot be used."""
     problems: list[FieldProblem] = []
     rows = [_row(asking, line, number, problems) for number, line in enumerate(asked, start=1)]
+    kept = [row for row in rows if row is not None]
+    problems += _repeated(kept)
     if problems:
         raise InvalidInput(problems)
-    return [row for row in rows if row is not None]
+    return kept
 
 
 def _row(asking: Asking, line: Mapping[str, Any], number: int, problems: list[FieldProblem]) -> dict[str, Any] | None:
@@ -63,6 +66,7 @@ def _row(asking: Asking, line: Mapping[str, Any], number: int, problems: list[Fi
     wrong = check_amount(fee, line["amount"], line.get("quantity"), pointer)
     if wrong:
         problems.append(wrong)
+    retention_bp = _retention(asking, agency, fee)
     return {
         "id": new_id(),
         "number": number,
@@ -75,13 +79,18 @@ def _row(asking: Asking, line: Mapping[str, Any], number: int, problems: list[Fi
         "description": line.get("description") or fee.name_vi,
         "quantity": line.get("quantity"),
         "amount": line["amount"],
-        "retained": _retained(asking, agency, fee, line["amount"]),
+        "retention_bp": retention_bp,
+        "retained": share(line["amount"], retention_bp),
         "dossier_claim": _claim(asking.portal, asking.dossier, fee) if asking.dossier else None,
     }
 
 
 _UNKNOWN_FEE = Text("Không có khoản này trong biểu phí đang áp dụng", "No such fee is in force")
 _UNKNOWN_AGENCY = Text("Không có cơ quan mang mã này", "No agency has this code")
+_FEE_REPEATED = Text(
+    "Mỗi khoản của một hồ sơ chỉ ghi một dòng; dùng quantity, hoặc gửi additional nếu thực sự thu thêm",
+    "One line per fee and dossier: use quantity, or say additional if it really is one more",
+)
 _AGENCY_CLOSED = Text("Cơ quan đã ngừng hoạt động, không có cơ quan kế thừa", "The agency is closed and has no successor")
 _NO_ACCOUNT = Text("Cơ quan chưa đăng ký tài khoản thu cho khoản này", "The agency has no account for this kind of fee")
 
@@ -95,14 +104,27 @@ def _demand_grant(asking: Asking, agencies: set[uuid.UUID], fee: Fee, pointer: s
     raise AgencyNotGranted(pointer=pointer)
 
 
-def _retained(asking: Asking, agency: Agency, fee: Fee, amount: int) -> int:
-    """Return what the agency keeps of a phí; everything else is the budget's (Luật 97/2015)."""
+def _retention(asking: Asking, agency: Agency, fee: Fee) -> int:
+    """Return the basis points of a phí that its agency keeps; everything else is the budget's (Luật 97/2015)."""
     if fee.kind != "phi":
         return 0
     retention = in_force(asking.registers.retentions.get((agency.id, fee.code), ()), asking.on)
-    return share(amount, retention.basis_points) if retention else 0
+    return retention.basis_points if retention else 0
+
+
+def _repeated(rows: Iterable[Mapping[str, Any]]) -> Iterator[FieldProblem]:
+    """Name every line that claims what a line before it claims, whatever agency each is for."""
+    claimed = set[uuid.UUID]()
+    for row in rows:
+        claim = row["dossier_claim"]
+        if claim in claimed:
+            yield FieldProblem(f"/lines/{row['number'] - 1}/fee", "fee_repeated", _FEE_REPEATED)
+        if claim is not None:
+            claimed.add(claim)
 
 
 def _claim(portal: Portal, dossier: str, fee: Fee) -> uuid.UUID:
+    # An accented letter is written as one character or as two; to a person it is the same dossier.
+    dossier = unicodedata.normalize("NFC", dossier)
     material = f"{portal.id}\n{dossier}\n{fee.code}".encode()
     return uuid.UUID(bytes=hashlib.sha256(material).digest()[:16])

@@ -67,7 +67,8 @@ class PaymentLine(Base):
         UniqueConstraint("payment_id", "number"),
         Index("uq_payment_line_dossier_claim", "dossier_claim", unique=True, postgresql_where="dossier_claim IS NOT NULL"),
         CheckConstraint("amount >= 0", name="amount"),
-        CheckConstraint("retained BETWEEN 0 AND amount", name="retained"),
+        CheckConstraint("retention_bp BETWEEN 0 AND 10000", name="retention_bp"),
+        CheckConstraint("retained = amount / 10000 * retention_bp + amount % 10000 * retention_bp / 10000", name="retained"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -83,6 +84,8 @@ class PaymentLine(Base):
     description: Mapped[str]
     quantity: Mapped[int | None]
     amount: Mapped[int]
+    retention_bp: Mapped[int] = mapped_column(SmallInteger)
+    """The agency's part of a phí in basis points, as it was when it was asked; what is given back later is split by it too."""
     retained: Mapped[int]
     dossier_claim: Mapped[uuid.UUID | None]
     """Digest of (portal, dossier, fee) while this line is open or paid: the same fee is not asked twice unless said so."""
@@ -161,3 +164,22 @@ class UnappliedReceipt(Base):
     reason: Mapped[str]
     """A kind of discrepancy."""
     received_at: Mapped[datetime]
+
+
+class Allocation(Base):
+    """Money of an unapplied receipt that pays a payment whole, its own or another."""
+
+    __tablename__ = "allocation"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount"),
+        Index("ix_allocation_receipt_id", "receipt_id"),
+        Index("ix_allocation_attempt_id", "attempt_id"),
+    )
+
+    payment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payment.id"), primary_key=True)
+    receipt_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unapplied_receipt.id"))
+    attempt_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("attempt.id"))
+    """The attempt that brought the money."""
+    proposal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("proposal.id"))
+    amount: Mapped[int]
+    allocated_at: Mapped[datetime]

@@ -6,6 +6,7 @@ the rule: the statement only gets there faster. Locks are taken payment first, t
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -19,11 +20,12 @@ from payhub.accounts.models import GatewayAccount
 from payhub.clock import local_date
 from payhub.fees.models import Fee
 from payhub.hub import Hub
-from payhub.ledger.facts import post
+from payhub.ledger import facts
 from payhub.payments import closing, states
 from payhub.payments.change import Change
-from payhub.payments.models import Attempt, Payment, PaymentLine, UnappliedReceipt
-from payhub.payments.recording import record, release_claims
+from payhub.payments.models import Allocation, Attempt, Payment, PaymentLine, UnappliedReceipt
+from payhub.payments.recording import record
+from payhub.payments.reversals import reverse
 from payhub.payments.states import UNDECIDED, AttemptState, PaymentState
 
 REVERSAL_HEARD = "reversal_heard"
@@ -60,17 +62,25 @@ def success(hub: Hub, account: GatewayAccount, notice: Notice, now: datetime) ->
 
 
 def find(session: Session, account: GatewayAccount, reference: str) -> tuple[Payment, Attempt] | None:
-    """Return payment and attempt, locked in the one order, for a gateway's reference; None where there is none."""
-    found = session.execute(
-        select(Attempt.id, Attempt.payment_id).where(Attempt.gateway_account_id == account.id, Attempt.reference == reference)
-    ).one_or_none()
+    """Return payment and attempt, locked in the one order, for a gateway's reference; None where there is none.
+
+    The payments that the attempt's money was allocated to are locked with it, by id.
+    """
+    wanted = select(Attempt.id, Attempt.payment_id).where(Attempt.gateway_account_id == account.id, Attempt.reference == reference)
+    found = session.execute(wanted).one_or_none()
     if found is None:
         return None
-    payment = session.scalars(select(Payment).where(Payment.id == found.payment_id).with_for_update(key_share=True)).one()
+    allocated = select(Allocation.payment_id).where(Allocation.attempt_id == found.id)
+    touched: set[uuid.UUID] = set()
+    # What is allocated while the locks are waited for is locked in a second turn, and nothing is after that.
+    while not (now := {found.payment_id, *session.scalars(allocated)}) <= touched:
+        touched = now
+        locks = select(Payment).where(Payment.id.in_(now)).order_by(Payment.id).with_for_update(key_share=True)
+        payments = {payment.id: payment for payment in session.scalars(locks)}
     attempts = session.scalars(
-        select(Attempt).where(Attempt.payment_id == payment.id).order_by(Attempt.id).with_for_update(key_share=True)
+        select(Attempt).where(Attempt.payment_id == found.payment_id).order_by(Attempt.id).with_for_update(key_share=True)
     ).all()
-    return payment, next(attempt for attempt in attempts if attempt.id == found.id)
+    return payments[found.payment_id], next(attempt for attempt in attempts if attempt.id == found.id)
 
 
 def under_lock(
@@ -152,8 +162,8 @@ def _apply(change: Change) -> None:
     payment, attempt = change.payment, change.attempt
     states.check("payment", payment.state, PaymentState.PAID)
     payment.state, payment.paid_at, attempt.applied = PaymentState.PAID, change.now, True
-    change.session.flush()
-    post(change.session, "applied", change.fact())
+    lines = change.session.scalars(select(PaymentLine).where(PaymentLine.payment_id == payment.id).order_by(PaymentLine.number))
+    facts.applied(change.session, change.fact(), lines.all())
     record(change.session, payment, "payment.paid", change.now, change.data(state="paid"))
 
 
@@ -166,36 +176,18 @@ def _hold(change: Change, reason: str) -> None:
             remaining=amount, currency=change.notice.currency, reason=reason, received_at=change.now,
         )
     )  # fmt: skip
-    change.session.flush()
-    post(change.session, "not_applicable", change.fact())
+    facts.not_applicable(change.session, change.fact(), amount)
     record(change.session, payment, "attempt.unapplied", change.now, change.data(reason=reason))
     change.disagree(reason, amount, {"expected": attempt.amount, "confirmed": amount})
 
 
 def _reversed(change: Change) -> Verdict:
-    """The gateway took back what it had confirmed: mirror what was posted, whatever it was."""
-    payment, attempt = change.payment, change.attempt
-    if attempt.state == AttemptState.CONFLICTED:
-        # A conflict is settled by a person, who is told of this too.
-        change.disagree("reversed", attempt.confirmed or 0, {"confirmed": attempt.confirmed})
+    """The gateway took back what it had confirmed; of a conflict only where it is that very amount."""
+    attempt = change.attempt
+    if attempt.state == AttemptState.CONFLICTED and change.notice.amount != attempt.confirmed:
+        change.disagree("reversed", attempt.confirmed or 0, {"confirmed": attempt.confirmed, "reversed": change.notice.amount})
         return Verdict.REPEATED
-    change.move(AttemptState.REVERSED)
-    if attempt.applied:
-        states.check("payment", payment.state, PaymentState.REVERSED)
-        payment.state = PaymentState.REVERSED
-        release_claims(change.session, payment.id)
-        change.session.flush()
-        post(change.session, "applied_reversed", change.fact())
-        record(change.session, payment, "payment.reversed", change.now, change.data(state="reversed"))
-    else:
-        receipt = change.session.scalars(
-            select(UnappliedReceipt).where(UnappliedReceipt.attempt_id == attempt.id).with_for_update(key_share=True)
-        ).one()
-        receipt.remaining = 0
-        change.session.flush()
-        post(change.session, "unapplied_reversed", change.fact())
-        record(change.session, payment, "attempt.reversed", change.now, change.data())
-    change.disagree("reversed", attempt.confirmed or 0, {"confirmed": attempt.confirmed})
+    reverse(change)
     return Verdict.RECORDED
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from payhub.fields import Few, Flag, address, one_of, short_texts, text
+from payhub.fields import Few, Flag, address, one_of, page_limit, short_texts, text
 from payhub.http import bilingual
 from payhub.money import MAX_AMOUNT
 
@@ -76,6 +76,16 @@ class LineView(Schema):
     amount = fields.Integer()
 
 
+class UnappliedView(Schema):
+    """Money that came for a payment and could not pay it; `remaining` waits to be allocated or given back."""
+
+    id = fields.String()
+    amount = fields.Integer()
+    remaining = fields.Integer()
+    reason = fields.String()
+    received_at = fields.AwareDateTime()
+
+
 class PaymentView(Schema):
     """A payment as a portal sees it. Amounts are minor units, instants UTC."""
 
@@ -84,7 +94,7 @@ class PaymentView(Schema):
     portal_reference = fields.String()
     dossier = fields.String(allow_none=True)
     replaces = fields.String(allow_none=True)
-    state = fields.String(metadata={"description": "open, processing, cancelling, paid, cancelled, expired or reversed"})
+    state = one_of(("open", "processing", "cancelling", "paid", "cancelled", "expired", "reversed"))
     currency = fields.String()
     total = fields.Integer()
     lines = fields.List(fields.Nested(LineView))
@@ -95,12 +105,14 @@ class PaymentView(Schema):
     created_at = fields.AwareDateTime()
     expires_at = fields.AwareDateTime()
     paid_at = fields.AwareDateTime(allow_none=True)
+    refunded = fields.Integer(metadata={"description": "What has gone back to the citizen, by lines and unapplied receipts"})
+    unapplied = fields.List(fields.Nested(UnappliedView))
 
 
 class ListQuery(Schema):
     """Which page of a list."""
 
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200, error=bilingual("Từ 1 đến 200", "Must be 1 to 200")))
+    limit = page_limit()
     cursor = text(80)
     state = one_of(("open", "paid", "cancelled", "expired", "reversed"))
     portal_reference = text(100)

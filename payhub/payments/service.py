@@ -24,7 +24,7 @@ from payhub.payments import closing
 from payhub.payments.errors import DossierAlreadyAsked, NotCancellable, NotReplaceable, PortalReferenceTaken
 from payhub.payments.lines import Asking, resolve
 from payhub.payments.models import Attempt, Payment, PaymentLine
-from payhub.payments.presenting import PAYMENT_VIEW, describe
+from payhub.payments.presenting import PAYMENT_VIEW, describe, money_beside
 from payhub.payments.recording import release_claims
 from payhub.payments.statements import CREATE, parameters
 from payhub.payments.states import UNDECIDED, PaymentState
@@ -250,5 +250,7 @@ def _views(hub: Hub, session: Session, payments: Any) -> list[dict[str, Any]]:
     undecided = set(
         session.scalars(select(Attempt.payment_id).where(Attempt.payment_id.in_(wanted), Attempt.state.in_(sorted(UNDECIDED))))
     )
-    registers = hub.registers
-    return [describe(hub, registers, vars(payment), lines[payment.id], undecided) for payment in payments]
+    beside, registers = money_beside(hub, session, wanted), hub.registers
+    return [
+        {**describe(hub, registers, vars(payment), lines[payment.id], undecided), **beside[payment.id]} for payment in payments
+    ]

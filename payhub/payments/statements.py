@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from payhub import idempotency
 from payhub.db import word
 from payhub.events import Event
-from payhub.ledger import facts
+from payhub.ledger import statements as ledger
 from payhub.payments.models import Attempt, Payment, PaymentLine
 from payhub.payments.states import AttemptState, PaymentState
 from payhub.registers import RegisterVersion
@@ -73,7 +73,7 @@ _PAYMENT = (
 _LINE = {
     "id": Uuid, "number": SmallInteger, "fee_id": Uuid, "kind": Text, "budget_line": Text, "agency_id": Uuid,
     "asked_agency_id": Uuid, "collecting_account_id": Uuid, "description": Text, "quantity": BigInteger, "amount": BigInteger,
-    "retained": BigInteger, "dossier_claim": Uuid,
+    "retention_bp": SmallInteger, "retained": BigInteger, "dossier_claim": Uuid,
 }  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def succeed() -> tuple[CTE, list[CTE]]:
         moved.c.total.label("amount"),
         moved.c.currency,
     ).cte("fact")
-    return moved, [attempt, event, *facts.applied(fact)]
+    return moved, [attempt, event, *ledger.applied(fact)]
 
 
 CREATE, START = _create(), _start()

@@ -1,5 +1,6 @@
-"""API keys: `phk_<mode>_<8 to find it>_<32 to prove it><6 to catch typing>`, shown once and kept as a hash.
+"""Keys: `<kind>_<mode>_<8 to find it>_<32 to prove it><6 to catch typing>`, shown once and kept as a hash.
 
+The kind is `phk` for a portal's API key and `phs` for a personal token.
 The check digits let a mistyped key be refused, and a leaked one be recognised by scanners, without asking the database.
 """
 
@@ -27,18 +28,18 @@ def _check(text: str) -> str:
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(0, 30, 5))
 
 
-def new_key(mode: str) -> str:
+def new_key(mode: str, kind: str = "phk") -> str:
     """Return a new key for a hub of this mode (160 random bits)."""
-    text = f"phk_{mode}_{_random(8)}_{_random(32)}"
+    text = f"{kind}_{mode}_{_random(8)}_{_random(32)}"
     return text + _check(text)
 
 
-def prefix_of(key: str, mode: str) -> str | None:
-    """Return the part that finds the key, or None where it is mistyped, or of the other mode."""
+def prefix_of(key: str, mode: str, kind: str = "phk") -> str | None:
+    """Return the part that finds the key, or None where it is mistyped, or of another mode or kind."""
     parts = key.split("_")
-    if len(key) > 64 or len(parts) != 4 or parts[:2] != ["phk", mode] or not hmac.compare_digest(_check(key[:-6]), key[-6:]):
+    if len(key) > 64 or not key.isascii() or len(parts) != 4 or parts[:2] != [kind, mode]:
         return None
-    return parts[2]
+    return parts[2] if hmac.compare_digest(_check(key[:-6]), key[-6:]) else None
 
 
 def digest(key: str) -> bytes:
@@ -60,7 +61,7 @@ class Caller:
 
 def authenticate(registers: Registers, key: str, mode: str, now: datetime) -> Caller | None:
     """Return the caller a key belongs to; None where it is unknown, expired, revoked or its portal closed."""
-    prefix = prefix_of(key, mode) if key.isascii() else None
+    prefix = prefix_of(key, mode)
     row = registers.keys.get(prefix) if prefix else None
     if row is None or not hmac.compare_digest(row.digest, digest(key)):
         return None

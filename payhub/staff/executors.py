@@ -1,4 +1,4 @@
-"""What an approved proposal does: each feature says it for its own kinds, once, when it is imported."""
+"""What a decided proposal does: each feature says it for its own kinds, once, when it is imported."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from payhub.staff.models import Proposal
 
 Executor = Callable[[Hub, Session, Proposal], None]
 EXECUTORS: dict[str, Executor] = {}
+DROPPERS: dict[str, Executor] = {}
 
 
 def executes(kind: str) -> Callable[[Executor], Executor]:
@@ -18,11 +19,19 @@ def executes(kind: str) -> Callable[[Executor], Executor]:
 
     It calls `void_if_changed` first and does nothing where that says so; whatever it raises undoes the approval.
     """
+    return _registers(EXECUTORS, kind)
 
+
+def dropped(kind: str) -> Callable[[Executor], Executor]:
+    """Make a function what happens where a proposal of this kind is declined or withdrawn, in that very transaction."""
+    return _registers(DROPPERS, kind)
+
+
+def _registers(known: dict[str, Executor], kind: str) -> Callable[[Executor], Executor]:
     def decorate(executor: Executor) -> Executor:
-        known = EXECUTORS.setdefault(kind, executor)
-        if (known.__module__, known.__qualname__) != (executor.__module__, executor.__qualname__):
-            raise ValueError(f"{kind} is executed by {known.__module__}.{known.__qualname__} already")
+        first = known.setdefault(kind, executor)
+        if (first.__module__, first.__qualname__) != (executor.__module__, executor.__qualname__):
+            raise ValueError(f"{kind} is executed by {first.__module__}.{first.__qualname__} already")
         return executor
 
     return decorate

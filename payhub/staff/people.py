@@ -5,11 +5,11 @@ from __future__ import annotations
 import hmac
 import re
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -60,7 +60,7 @@ def system(session: Session) -> Principal:
 
 def add_person(hub: Hub, session: Session, name: str, roles: Collection[str], days: int = TOKEN_DAYS) -> tuple[Principal, str, str]:
     """Add somebody to the staff; return (principal, token, what their authenticator reads), the secrets shown this once."""
-    _check(name, roles)
+    _check([*_name_problems(name), *_role_problems(roles)])
     now = hub.clock.now()
     values = {"id": ids.new_id(), "kind": "person", "name": name, "created_at": now}
     added = session.scalar(insert(Principal).values(**values).on_conflict_do_nothing().returning(Principal))
@@ -88,6 +88,18 @@ def new_authenticator(hub: Hub, session: Session, name: str) -> str:
     uri = totp.provide(hub, session, person.id, name)
     _record(session, "person.authenticator_renewed", person, hub.clock.now())
     return uri
+
+
+def set_roles(hub: Hub, session: Session, name: str, roles: Collection[str]) -> None:
+    """Trust a person with these roles and no others from now on."""
+    _check(_role_problems(roles))
+    person, now = _find(session, name), hub.clock.now()
+    before, wanted = roles_of(session, person.id), frozenset(roles)
+    if wanted == before:
+        return
+    session.execute(delete(StaffRole).where(StaffRole.principal_id == person.id, StaffRole.role.not_in(wanted)))
+    session.add_all(StaffRole(principal_id=person.id, role=role, granted_at=now) for role in sorted(wanted - before))
+    _record(session, "person.roles_changed", person, now, roles=sorted(wanted), before=sorted(before))
 
 
 def disable(hub: Hub, session: Session, name: str) -> None:
@@ -125,18 +137,25 @@ def staff(session: Session, limit: int = 500) -> list[Person]:
     return [Person(person, roles_of(session, person.id)) for person in people]
 
 
-def _check(name: str, roles: Collection[str]) -> None:
-    problems = []
-    if not _NAME.fullmatch(name) or name == "system":
-        wanted = Text(
-            "Từ 2 đến 64 chữ cái, chữ số hoặc . @ - _, không có dấu cách", "Must be 2 to 64 letters, digits or . @ - _, no spaces"
-        )
-        problems.append(FieldProblem("/name", "invalid", wanted))
-    if not roles or not set(roles) <= set(ROLES):
-        known = ", ".join(ROLES)
-        problems.append(FieldProblem("/roles", "invalid", Text(f"Chọn trong: {known}", f"Must be some of: {known}")))
+def _check(problems: Sequence[FieldProblem]) -> None:
     if problems:
         raise InvalidInput(problems)
+
+
+def _name_problems(name: str) -> list[FieldProblem]:
+    if _NAME.fullmatch(name) and name != "system":
+        return []
+    wanted = Text(
+        "Từ 2 đến 64 chữ cái, chữ số hoặc . @ - _, không có dấu cách", "Must be 2 to 64 letters, digits or . @ - _, no spaces"
+    )
+    return [FieldProblem("/name", "invalid", wanted)]
+
+
+def _role_problems(roles: Collection[str]) -> list[FieldProblem]:
+    if roles and set(roles) <= set(ROLES):
+        return []
+    known = ", ".join(ROLES)
+    return [FieldProblem("/roles", "invalid", Text(f"Chọn trong: {known}", f"Must be some of: {known}"))]
 
 
 def _find(session: Session, name: str) -> Principal:

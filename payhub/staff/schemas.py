@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from marshmallow import Schema, fields, validate
 
-from payhub.fields import one_of, text
+from payhub.fields import one_of, page_limit, text
 from payhub.http import bilingual
 from payhub.staff.states import ProposalState
+
+_SIX_DIGITS = bilingual("Phải là 6 chữ số", "Must be 6 digits")
+_STATES = tuple(state.value for state in ProposalState)
 
 
 class Approval(Schema):
@@ -16,7 +17,8 @@ class Approval(Schema):
 
     totp = fields.String(
         required=True,
-        validate=validate.Regexp(re.compile(r"[0-9]{6}\Z"), error=bilingual("Phải là 6 chữ số", "Must be 6 digits")),
+        # `$` alone lets a line feed through, and JSON Schema knows no `\Z`.
+        validate=validate.And(validate.Length(equal=6, error=_SIX_DIGITS), validate.Regexp("^[0-9]{6}$", error=_SIX_DIGITS)),
         metadata={"description": "The six digits shown now; each works once"},
     )
 
@@ -30,15 +32,15 @@ class Refusal(Schema):
 class ProposalQuery(Schema):
     """Which page of the proposals."""
 
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200, error=bilingual("Từ 1 đến 200", "Must be 1 to 200")))
+    limit = page_limit()
     cursor = text(80)
-    state = one_of(tuple(state.value for state in ProposalState))
+    state = one_of(_STATES)
 
 
 class PrincipalView(Schema):
-    """Who: a person, a portal or the system."""
+    """Who acts."""
 
-    kind = fields.String()
+    kind = one_of(("person", "portal", "system"))
     name = fields.String()
 
 
@@ -50,7 +52,7 @@ class ProposalView(Schema):
     target = fields.String()
     content = fields.Dict()
     content_hash = fields.String(metadata={"description": "SHA-256 of the content in canonical JSON, hexadecimal"})
-    state = fields.String(metadata={"description": ", ".join(ProposalState)})
+    state = one_of(_STATES)
     proposed_by = fields.Nested(PrincipalView)
     proposed_at = fields.AwareDateTime()
     decided_by = fields.Nested(PrincipalView, allow_none=True)

@@ -29,7 +29,7 @@ from payhub.staff.errors import (
     ProposalVoid,
     RoleMissing,
 )
-from payhub.staff.executors import EXECUTORS
+from payhub.staff.executors import DROPPERS, EXECUTORS
 from payhub.staff.models import SYSTEM_ID, Principal, Proposal
 from payhub.staff.people import Person, add_person, authenticate_person, principal_of_portal, roles_of, system
 from payhub.staff.states import PROPOSAL, ProposalState
@@ -108,18 +108,19 @@ def approve(hub: Hub, session: Session, proposal_id: uuid.UUID, person: Person, 
     return approve_confirmed(hub, session, confirm(hub, proposal_id, person, totp_code, now), now)
 
 
-def decline(session: Session, proposal_id: uuid.UUID, person: Person, reason: str, now: datetime) -> Proposal:
+def decline(hub: Hub, session: Session, proposal_id: uuid.UUID, person: Person, reason: str, now: datetime) -> Proposal:
     """Say no, with the reason."""
     proposal = _get(session, proposal_id, lock=True)
     if _decided_before(session, proposal, person, ProposalState.DECLINED):
         return proposal
     _move(proposal, ProposalState.DECLINED)
     proposal.decided_by, proposal.decided_at, proposal.reason = person.id, now, reason
+    _drop(hub, session, proposal)
     _record(session, "declined", proposal, person.id, now)
     return proposal
 
 
-def withdraw(session: Session, proposal_id: uuid.UUID, by: Principal, now: datetime) -> Proposal:
+def withdraw(hub: Hub, session: Session, proposal_id: uuid.UUID, by: Principal, now: datetime) -> Proposal:
     """Take one's own proposal back."""
     proposal = _get(session, proposal_id, lock=True)
     if proposal.proposed_by != by.id:
@@ -128,8 +129,15 @@ def withdraw(session: Session, proposal_id: uuid.UUID, by: Principal, now: datet
         return proposal
     _move(proposal, ProposalState.WITHDRAWN)
     proposal.decided_by, proposal.decided_at = by.id, now
+    _drop(hub, session, proposal)
     _record(session, "withdrawn", proposal, by.id, now)
     return proposal
+
+
+def _drop(hub: Hub, session: Session, proposal: Proposal) -> None:
+    session.flush()
+    if proposal.kind in DROPPERS:
+        DROPPERS[proposal.kind](hub, session, proposal)
 
 
 def mark_executed(session: Session, proposal: Proposal, now: datetime, by: Principal | None = None) -> None:

@@ -85,7 +85,7 @@ def decline(data: dict[str, Any], proposal_id: str) -> Response:
     """Say no to what somebody else proposed, and why."""
     hub = the_hub()
     known, now = presenting.read_id(hub, proposal_id), hub.clock.now()
-    return _once(lambda session: service.decline(session, known, g.person, data["reason"], now))
+    return _once(lambda session: service.decline(hub, session, known, g.person, data["reason"], now))
 
 
 @bp.post("/proposals/<proposal_id>/withdraw")
@@ -97,7 +97,7 @@ def withdraw(proposal_id: str) -> Response:
     """Take one's own proposal back."""
     hub = the_hub()
     known, now = presenting.read_id(hub, proposal_id), hub.clock.now()
-    return _once(lambda session: service.withdraw(session, known, g.person.principal, now))
+    return _once(lambda session: service.withdraw(hub, session, known, g.person.principal, now))
 
 
 def _once(act: Callable[[Session], Proposal]) -> Response:

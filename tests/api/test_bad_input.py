@@ -269,15 +269,23 @@ QUERIES = {
     "/v1/payments": [
         ("limit=0", "limit"), ("limit=201", "limit"), ("limit=-1", "limit"), ("limit=1.0", "limit"), ("limit=", "limit"),
         ("limit=" + "9" * 30, "limit"), ("limit=" + "9" * 5000, "limit"), ("limit=x", "limit"), ("cursor=", "cursor"), ("cursor=x", "cursor"),
+        ("limit=%2B5", "limit"), ("limit=+5", "limit"), ("limit=5+", "limit"), ("limit=1_0", "limit"), ("limit=5%0A", "limit"),
+        ("limit=%D9%A5", "limit"), ("limit=%EF%BC%95", "limit"), ("limit=0000000005", "limit"), ("limit", "limit"),
+        ("limit=1&limit=2", "limit"), ("limit=1&limit=1", "limit"), ("state=paid&cursor=x&state=open", "state"), ("colour=1&colour=2", "colour"),
         ("cursor=%00", "cursor"), ("cursor=%ff%fe", "cursor"), ("cursor=" + "x" * 200, "cursor"), ("cursor=pay_" + "0" * 32, "cursor"),
         ("state=gone", "state"), ("state=paid%00", "state"), ("portal_reference=%00", "portal_reference"),
         ("portal_reference=%E2%80%AE", "portal_reference"), ("portal_reference=" + "x" * 101, "portal_reference"), ("colour=red", "colour"),
     ],
     "/v1/discrepancies": [
         ("limit=" + "9" * 30, "limit"), ("cursor=%00", "cursor"), ("date=2026-11-31", "date"), ("date=%00", "date"), ("date=" + "9" * 5000, "date"),
-        ("date=2026-11-20T00:00:00", "date"), ("kind=%00", "kind"), ("state=x", "state"),
+        ("date=2026-11-20T00:00:00", "date"), ("kind=%00", "kind"), ("state=x", "state"), ("limit=1_0", "limit"), ("colour=red", "colour"),
+        ("date=2026-W47-6", "date"), ("date=20261121", "date"), ("date=2026-325", "date"), ("date=2026-11-21%0A", "date"), ("date=+2026-11-21", "date"),
+        ("date=%D9%A2026-11-21", "date"), ("date=2026-1-1", "date"), ("date=0000-01-01", "date"), ("date=2026-11-20&date=2026-11-21", "date"),
     ],
-    "/v1/reports/agency-totals": [("", "date"), ("date=-0001-01-01", "date"), ("date=2026-11-20&format=xml", "format"), ("date=%ff", "date")],
+    "/v1/reports/agency-totals": [
+        ("", "date"), ("date=-0001-01-01", "date"), ("date=2026-11-20&format=xml", "format"), ("date=%ff", "date"),
+        ("date=20261120", "date"), ("date=2026-W47-5", "date"), ("date=2026-11-20&date=2026-11-20", "date"), ("date=2026-11-20&day=1", "day"),
+    ],
 }  # fmt: skip
 
 

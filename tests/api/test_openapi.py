@@ -6,6 +6,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from payhub.http import PROBLEM
+from payhub.payments.states import PaymentState
+from payhub.staff.states import ProposalState
 
 
 @pytest.fixture
@@ -43,6 +45,40 @@ def test_what_the_contract_says_of_a_payment_is_what_is_answered(document, ask, 
     described = document["components"]["schemas"]["Payment"]["properties"]
     assert set(described) == set(body)
     assert set(document["components"]["schemas"]["Line"]["properties"]) == set(body["lines"][0])
+
+
+def test_an_answer_is_promised_whole(document) -> None:
+    schemas = document["components"]["schemas"]
+    answered = {"Payment", "Line", "PaymentPage", "Proposal", "Principal", "ProposalPage", "Settlement", "Reject", "Run", "Class"}
+    answered |= {"Discrepancy", "DiscrepancyPage", "Totals", "Total", "Sum"}
+    for name in answered:
+        assert schemas[name]["required"] == sorted(schemas[name]["properties"]), name
+
+
+def test_what_may_be_left_out_of_a_request_or_a_problem_is_not_demanded(document) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["NewPayment"]["required"] == ["lines", "portal_reference"]
+    assert "required" not in schemas["NewPayer"]
+    assert schemas["Problem"]["required"] == ["code", "status", "title", "type"]
+
+
+def test_states_are_listed(document) -> None:
+    def states(name: str) -> set[str]:
+        return set(document["components"]["schemas"][name]["properties"]["state"]["enum"])
+
+    assert states("Payment") == {*PaymentState, "processing", "cancelling"}
+    assert states("Proposal") == set(ProposalState)
+    assert states("Run") == {"waiting", "running", "done", "failed"}
+    assert states("Discrepancy") == {"open", "assigned", "proposed", "resolved"}
+
+
+def test_every_json_body_says_that_no_other_media_type_is_taken(document) -> None:
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    taking = [each for each in operations if "application/json" in each.get("requestBody", {}).get("content", {})]
+    assert taking
+    for operation in operations:
+        refused = "unsupported_media_type" in operation["responses"].get("415", {}).get("description", "")
+        assert refused == (operation in taking), operation["operationId"]
 
 
 def test_unknown_addresses_and_methods_are_problems(client) -> None:

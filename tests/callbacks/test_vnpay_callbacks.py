@@ -270,8 +270,17 @@ def test_a_reversal_heard_before_its_success_is_not_forgotten(citizen, rows, clo
     assert rows("SELECT count(*) FROM journal") == [(0,)]
 
 
-def test_a_reversal_of_held_money_of_another_amount_is_told_to_a_person(citizen, rows) -> None:
+def test_a_reversal_of_held_money_of_another_amount_takes_it_back(citizen, rows) -> None:
     reference = citizen.try_()
     citizen.says(reference, amount=199_999)
-    assert citizen.says(reference, amount=199_999, status="04") == "02"
+    assert citizen.says(reference, amount=199_999, status="04") == "00"
+    assert rows("SELECT state, remaining FROM attempt JOIN unapplied_receipt u ON u.attempt_id = attempt.id") == [("reversed", 0)]
+    assert rows("SELECT kind FROM discrepancy ORDER BY kind") == [("reversed",), ("underpaid",)]
+
+
+def test_a_reversal_of_another_amount_than_is_held_is_told_to_a_person(citizen, rows) -> None:
+    reference = citizen.try_()
+    citizen.says(reference, amount=199_999)
+    assert citizen.says(reference, amount=150_000, status="04") == "02"
+    assert rows("SELECT state, remaining FROM attempt JOIN unapplied_receipt u ON u.attempt_id = attempt.id") == [("conflicted", 199_999)]
     assert rows("SELECT kind FROM discrepancy ORDER BY kind") == [("reversed",), ("underpaid",)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import certifi
 import pytest
 
 from payhub import settings
@@ -58,6 +59,22 @@ def test_a_live_hub_refuses_the_key_of_the_repository_and_plain_http() -> None:
         settings.load(live)
     assert "printed in the repository" in str(caught.value)
     assert "https://" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_an_authority_file_that_cannot_be_used_stops_the_start(tmp_path: Path, content: str | None) -> None:
+    named = tmp_path / "authorities.pem"
+    if content is not None:
+        named.write_text(content)
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load({**GOOD, "PAYHUB_WEBHOOKS__CA_BUNDLE": str(named)})
+    assert "webhooks.ca_bundle" in str(caught.value)
+    assert str(named) not in str(caught.value)
+
+
+def test_an_authority_file_is_optional() -> None:
+    assert settings.load(GOOD).webhooks.ca_bundle == ""
+    assert settings.load({**GOOD, "PAYHUB_WEBHOOKS__CA_BUNDLE": certifi.where()}).webhooks.ca_bundle == certifi.where()
 
 
 def test_secrets_do_not_show_in_a_printout() -> None:

@@ -77,7 +77,7 @@ def test_a_position_is_given_once(books) -> None:
     [
         (
             "UPDATE payment SET state = 'open', paid_at = NULL",
-            "a payment is paid exactly when one attempt is applied, for its total",
+            "a payment is paid exactly when the money of one attempt is applied or allocated to it, for its total",
         ),
         ("UPDATE payment SET event_seq = event_seq + 1", "a payment's events are numbered without gap up to its own number"),
         ("UPDATE payment SET state = 'reversed'", "folding a payment's events gives its row"),
@@ -86,10 +86,13 @@ def test_a_position_is_given_once(books) -> None:
         ("UPDATE attempt SET state = 'reversed'", "folding a payment's events gives its attempts"),
         ("UPDATE payment_line SET amount = amount + 1", "a payment's total is the sum of its lines"),
         ("UPDATE attempt SET applied = false", "every confirmed amount is applied or held, never both and never neither"),
-        ("UPDATE payment_line SET retained = 1", "what a line of a paid payment owes is what the ledger says, share by share"),
+        (
+            "UPDATE payment_line SET retention_bp = 100, retained = amount / 100",
+            "what a line of a paid payment owes is what was not taken of it, share by share as the ledger says",
+        ),
         (
             "UPDATE attempt SET confirmed = 1, applied = false",
-            "every confirmed amount is receivable once, and no more when reversed",
+            "every confirmed amount is receivable once, less what was reversed, given back or charged back",
         ),
         (
             "UPDATE callback SET attempt_id = NULL",

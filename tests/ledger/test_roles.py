@@ -20,6 +20,7 @@ from payhub.cli.registers import key as key_command
 from payhub.ledger import days
 from payhub.ledger.prove import prove
 from payhub.payments import jobs as payment_jobs
+from payhub.staff import people
 from reconciliation import runs, totals
 from reconciliation.settlements import import_settlement
 from webhooks import deliveries, endpoints, relay, unverified
@@ -117,6 +118,13 @@ def test_proving_and_commands_work(hub, paid, clock) -> None:
     assert migrate.current(hub.db.engine) == migrate.heads()
 
 
+def test_a_role_of_a_person_is_taken_away(hub) -> None:
+    with hub.db.session() as session:
+        minh, _, _ = people.add_person(hub, session, "minh", ["clerk", "approver"])
+        people.set_roles(hub, session, "minh", ["auditor"])
+        assert people.roles_of(session, minh.id) == {"auditor"}
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -176,7 +184,7 @@ def test_what_would_loosen_a_guard_is_refused(paid, run, statement) -> None:
     assert refused.value.orig.sqlstate == "42501", refused.value
 
 
-def test_no_table_can_be_altered_emptied_or_watched_and_only_two_forget_rows(hub, rows) -> None:
+def test_no_table_can_be_altered_emptied_or_watched_and_only_three_forget_rows(hub, rows) -> None:
     found = set(rows(str(roles._PRIVILEGES).replace(":role", f"'{ROLE}'")))
     assert {privilege for _, privilege in found} <= {"INSERT", "UPDATE", "DELETE", "MAINTAIN"}
     assert {table for table, privilege in found if privilege == "DELETE"} == set(roles.DELETED_FROM)

@@ -97,7 +97,13 @@ def test_who_may_not_hand_in_cannot(desk, put) -> None:
     body = desk.write([])
     assert put(body, portal="dvc-bo-tu-phap").status_code == 403
     assert put(body, account="nobody").status_code == 404
-    assert put(body, day="20-11-2026").json["errors"][0]["pointer"] == "/day"
+    assert desk.count("settlement") == 0
+
+
+@pytest.mark.parametrize("day", ["20-11-2026", "20261120", "2026-W47-5", "2026-324"])
+def test_a_day_is_spelt_one_way(desk, put, day) -> None:
+    answer = put(desk.write([]), day=day)
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/day")
     assert desk.count("settlement") == 0
 
 

@@ -52,11 +52,14 @@ def test_what_is_not_exactly_a_token_opens_nothing(lan, who, keys) -> None:
         assert who(wrong) is None
     swapped = token[:20] + token[21] + token[20] + token[22:]
     assert swapped == token or who(swapped) is None
-    guessed = "phs" + portal_keys.new_key("test")[3:]
-    assert who(guessed) is None
+    assert who(tokens.new_token("test")) is None
 
 
 def test_a_token_is_no_api_key_and_an_api_key_is_no_token(lan, client, keys) -> None:
+    assert portal_keys.prefix_of(lan.token, "test") is None
+    assert tokens.prefix_of(lan.token, "test")
+    for swapped in (keys["kbnn"], keys["kbnn"].replace("phk", "phs")):
+        assert tokens.prefix_of(swapped, "test") is None
     as_key = client.get("/v1/payments", headers={"Authorization": f"Bearer {lan.token}"})
     as_token = client.get("/v1/proposals", headers={"Authorization": f"Bearer {keys['dvc-bo-tu-phap']}"})
     assert (as_key.status_code, as_token.status_code) == (401, 401)

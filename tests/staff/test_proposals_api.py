@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from openapi_schema_validator import OAS31Validator
 
 from payhub.http import PROBLEM
 
@@ -15,7 +16,7 @@ def at(public):
 
 
 def test_a_proposal_is_seen_and_approved(client, propose, minh, executed, at) -> None:
-    proposal_id = propose("test_act", "refund/1")
+    proposal_id = propose("test_act", "payout/1")
     seen = minh.get(client, at(proposal_id)).json
     assert (seen["state"], seen["decided_by"], seen["proposed_by"]) == ("proposed", None, {"kind": "person", "name": "lan"})
     answer = minh.post(client, at(proposal_id, "/approve"), {"totp": minh.code()})
@@ -24,6 +25,21 @@ def test_a_proposal_is_seen_and_approved(client, propose, minh, executed, at) ->
     assert answer.json["decided_by"] == {"kind": "person", "name": "minh"}
     assert minh.get(client, at(proposal_id)).json == answer.json
     assert executed == [proposal_id]
+
+
+def test_what_is_answered_holds_to_the_published_contract(client, propose, minh, executed, at) -> None:
+    components = client.get("/openapi.json").json["components"]
+    answers = {"Proposal": minh.post(client, at(propose("test_act"), "/approve"), {"totp": minh.code()})}
+    answers["ProposalPage"] = minh.get(client, "/v1/proposals")
+    for name, answer in answers.items():
+        assert answer.status_code == 200
+        OAS31Validator({"$ref": f"#/components/schemas/{name}", "components": components}).validate(answer.json)
+
+
+@pytest.mark.parametrize("query", ["limit=1_0", "limit=%2B1", "limit=1&limit=1", "state=paid", "colour=red", "cursor=x"])
+def test_a_query_is_read_strictly(client, minh, query) -> None:
+    answer = minh.get(client, f"/v1/proposals?{query}")
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, f"/{query.split('=')[0]}")
 
 
 def test_the_hash_is_what_anybody_can_compute_from_the_content(client, propose, minh, at) -> None:
@@ -115,7 +131,7 @@ def test_declining_and_withdrawing(client, propose, lan, minh, at) -> None:
 
 
 def test_pages_follow_each_other_newest_first(client, propose, minh, public) -> None:
-    made = [public(propose(target=f"refund/{n}")) for n in range(5)]
+    made = [public(propose(target=f"payout/{n}")) for n in range(5)]
     seen, cursor = [], ""
     while True:
         page = minh.get(client, f"/v1/proposals?limit=2&state=proposed{cursor}").json

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from payhub.cli import staff as commands
 from payhub.errors import InvalidInput, NotFound, PayHubError, Unauthenticated
 from payhub.staff import people
-from payhub.staff.errors import NameTaken, NotTwoPeople, ProposalVoid, TotpWrong
+from payhub.staff.errors import NameTaken, NotTwoPeople, PersonUnknown, ProposalVoid, RoleMissing, TotpWrong
 
 ROOT = {command.name: command for command in commands.COMMANDS}
 
@@ -53,6 +53,40 @@ def test_the_list_says_who_is_trusted_with_what(payhub, lan, minh) -> None:
     assert "approver" not in lines["minh"]
 
 
+def test_roles_are_given_and_taken_away_at_once_and_the_audit_says_so(payhub, propose, lan, minh, public, token_file, rows) -> None:
+    wanted = public(propose())
+    assert payhub("staff", "roles", "minh", "--role", "clerk", "--role", "auditor") == "minh: auditor, clerk\n"
+    with pytest.raises(RoleMissing):
+        payhub("approve", wanted, "--totp", minh.code(), "--token-file", token_file(minh))
+    payhub("staff", "roles", "minh", "--role", "approver")
+    assert "approved" in payhub("approve", wanted, "--totp", minh.code(), "--token-file", token_file(minh))
+    said = rows("SELECT data, target FROM audit_entry WHERE act = 'person.roles_changed' ORDER BY seq")
+    assert said == [
+        ({"before": ["approver"], "roles": ["auditor", "clerk"]}, f"principal/{minh.id}"),
+        ({"before": ["auditor", "clerk"], "roles": ["approver"]}, f"principal/{minh.id}"),
+    ]
+
+
+def test_a_role_that_stays_keeps_its_day_and_the_same_roles_again_are_no_act(payhub, lan, clock, rows) -> None:
+    granted = "SELECT role, granted_at FROM staff_role ORDER BY role"
+    (approver, _), began = rows(granted), clock.now()
+    clock.pass_(days=1)
+    payhub("staff", "roles", "lan", "--role", "approver", "--role", "admin")
+    assert rows(granted) == [("admin", clock.now()), approver]
+    assert approver == ("approver", began)
+    payhub("staff", "roles", "lan", "--role", "admin", "--role", "approver", "--role", "admin")
+    assert rows("SELECT count(*) FROM audit_entry WHERE act = 'person.roles_changed'") == [(1,)]
+
+
+def test_nobody_unknown_closed_or_without_any_role_is_given_roles(payhub, lan, hub) -> None:
+    with pytest.raises(InvalidInput), hub.db.session() as session:
+        people.set_roles(hub, session, "lan", [])
+    payhub("staff", "disable", "lan")
+    for name in ("lan", "nobody", "system"):
+        with pytest.raises(PersonUnknown):
+            payhub("staff", "roles", name, "--role", "clerk")
+
+
 def test_a_token_is_renewed_and_the_authenticator_only_when_asked(payhub, lan, hub) -> None:
     (token,) = payhub("staff", "token", "lan").split()
     another, uri = payhub("staff", "token", "lan", "--authenticator").split()
@@ -66,12 +100,12 @@ def test_a_token_is_renewed_and_the_authenticator_only_when_asked(payhub, lan, h
 
 
 def test_approving_at_the_terminal(payhub, propose, minh, executed, public, token_file) -> None:
-    wanted = public(propose("test_act", "refund/1"))
+    wanted = public(propose("test_act", "payout/1"))
     listed = payhub("proposals")
     assert wanted in listed
     assert "Hồ sơ rút" in listed
     said = payhub("approve", wanted, "--totp", minh.code(), "--token-file", token_file(minh))
-    assert said.split()[:5] == [wanted, "executed", "test_act", "refund/1", "lan"]
+    assert said.split()[:5] == [wanted, "executed", "test_act", "payout/1", "lan"]
     assert payhub("proposals") == ""
     assert wanted in payhub("proposals", "--state", "executed")
     assert len(executed) == 1

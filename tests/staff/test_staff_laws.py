@@ -33,8 +33,8 @@ def history(propose, minh, lan, hub, executed, broken):
     hub.clock.pass_(seconds=30)
     minh.approve(approved)
     with hub.db.session() as session:
-        service.decline(session, declined, minh.person, "không", hub.clock.now())
-        service.withdraw(session, withdrawn, lan.person.principal, hub.clock.now())
+        service.decline(hub, session, declined, minh.person, "không", hub.clock.now())
+        service.withdraw(hub, session, withdrawn, lan.person.principal, hub.clock.now())
     executed.seq = 8
     hub.clock.pass_(seconds=30)
     minh.approve(propose("test_act"))
@@ -114,7 +114,7 @@ def test_what_is_rolled_back_leaves_no_gap(hub, broken, rows) -> None:
         ("UPDATE audit_entry SET actor = '00000000-0000-7000-8000-000000000001' WHERE seq = 4", CHAIN),
         ("UPDATE audit_entry SET at = at + interval '1 microsecond' WHERE seq = 4", CHAIN),
         (
-            "UPDATE audit_entry SET data = jsonb_set(data, '{target}', to_jsonb(replace(data ->> 'target', 'refund/', 'forged/'))), entry = replace(entry, 'refund/', 'forged/'), hash = sha256(previous_hash || convert_to(replace(entry, 'refund/', 'forged/'), 'UTF8')) WHERE seq = 5",
+            "UPDATE audit_entry SET data = jsonb_set(data, '{target}', to_jsonb(replace(data ->> 'target', 'payout/', 'forged/'))), entry = replace(entry, 'payout/', 'forged/'), hash = sha256(previous_hash || convert_to(replace(entry, 'payout/', 'forged/'), 'UTF8')) WHERE seq = 5",
             CHAIN,
         ),
         ("UPDATE audit_entry SET previous_hash = sha256('x') WHERE seq = 3", CHAIN),

@@ -77,7 +77,7 @@ def test_whoever_proposed_cannot_approve_nor_decline(propose, lan, hub, stored) 
     with pytest.raises(NotTwoPeople):
         lan.approve(proposal_id)
     with pytest.raises(NotTwoPeople), hub.db.session() as session:
-        service.decline(session, proposal_id, lan.person, "không", hub.clock.now())
+        service.decline(hub, session, proposal_id, lan.person, "không", hub.clock.now())
     assert stored(proposal_id).state == "proposed"
 
 
@@ -107,12 +107,12 @@ def test_raw_sql_cannot_let_anybody_but_an_approver_approve(propose, hire, hub, 
     [
         "UPDATE proposal SET content = '{}', content_text = '{}', content_hash = sha256('{}')",
         "UPDATE proposal SET content = '{\"amount\": 1}'",
-        "UPDATE proposal SET target = 'refund/other'",
+        "UPDATE proposal SET target = 'payout/other'",
         "UPDATE proposal SET proposed_by = '00000000-0000-7000-8000-000000000001'",
         "UPDATE proposal SET state = 'executed', executed_at = now(), decided_by = proposed_by, decided_at = now()",
         "UPDATE proposal SET target_seq = 8",
         "DELETE FROM proposal",
-        "TRUNCATE proposal",
+        "TRUNCATE proposal CASCADE",
         """INSERT INTO proposal SELECT '00000000-0000-7000-8000-000000000009', kind, 'other', target_seq, content, content_text,
            content_hash, 'approved', proposed_by, proposed_at, (SELECT id FROM principal WHERE name = 'minh'), now() FROM proposal""",
     ],
@@ -264,7 +264,7 @@ def test_who_was_disabled_meanwhile_can_do_nothing(propose, lan, minh, hub) -> N
 
 def test_what_has_changed_since_is_void_and_may_be_proposed_again(propose, minh, hoa, executed, stored) -> None:
     executed.seq = 8
-    proposal_id = propose("test_act", "refund/1")
+    proposal_id = propose("test_act", "payout/1")
     assert minh.approve(proposal_id).state == "void"
     assert executed == []
     assert stored(proposal_id).voided_at is not None
@@ -272,7 +272,7 @@ def test_what_has_changed_since_is_void_and_may_be_proposed_again(propose, minh,
         with pytest.raises(ProposalVoid):
             who.approve(proposal_id)
     executed.seq = 9
-    assert hoa.approve(propose("test_act", "refund/1", seq=9)).state == "executed"
+    assert hoa.approve(propose("test_act", "payout/1", seq=9)).state == "executed"
 
 
 def test_what_waits_can_be_voided_without_an_approver(propose, hub, stored) -> None:
@@ -285,14 +285,14 @@ def test_what_waits_can_be_voided_without_an_approver(propose, hub, stored) -> N
 
 
 def test_the_same_act_waits_once(propose, minh, lan, hub) -> None:
-    first = propose("refund", "refund/1", {"a": 1, "b": [True, None]})
+    first = propose("payout", "payout/1", {"a": 1, "b": [True, None]})
     with pytest.raises(AlreadyProposed) as refused:
-        propose("refund", "refund/1", {"b": [True, None], "a": 1})
+        propose("payout", "payout/1", {"b": [True, None], "a": 1})
     assert refused.value.proposal_id == first
-    propose("refund", "refund/1", {"a": 2})
+    propose("payout", "payout/1", {"a": 2})
     with hub.db.session() as session:
-        service.withdraw(session, first, lan.person.principal, hub.clock.now())
-    assert propose("refund", "refund/1", {"a": 1, "b": [True, None]}) != first
+        service.withdraw(hub, session, first, lan.person.principal, hub.clock.now())
+    assert propose("payout", "payout/1", {"a": 1, "b": [True, None]}) != first
 
 
 def test_a_fraction_cannot_be_proposed(propose) -> None:
@@ -304,7 +304,7 @@ def test_a_fraction_cannot_be_proposed(propose) -> None:
 def test_only_the_proposer_withdraws_and_only_while_it_waits(propose, lan, minh, hub) -> None:
     def withdraw(proposal_id, who) -> str:
         with hub.db.session() as session:
-            return service.withdraw(session, proposal_id, who.person.principal, hub.clock.now()).state
+            return service.withdraw(hub, session, proposal_id, who.person.principal, hub.clock.now()).state
 
     waits, decided = propose(), propose()
     with pytest.raises(NotTheProposer):
@@ -319,7 +319,7 @@ def test_a_declined_proposal_says_why_and_stays_declined(propose, minh, hoa, hub
     proposal_id = propose()
     for _ in range(2):
         with hub.db.session() as session:
-            service.decline(session, proposal_id, minh.person, "Sai số tiền", hub.clock.now())
+            service.decline(hub, session, proposal_id, minh.person, "Sai số tiền", hub.clock.now())
     assert (stored(proposal_id).state, stored(proposal_id).reason) == ("declined", "Sai số tiền")
     for who in (minh, hoa):
         with pytest.raises(ProposalDecided):

@@ -20,8 +20,9 @@ from requests.exceptions import SSLError
 
 from payhub.errors import InvalidInput
 from payhub.hub import Hub
-from webhooks import addresses, endpoints
+from webhooks import addresses, endpoints, relay
 from webhooks.addresses import AddressRefused, is_public
+from webhooks.couriers import Couriers
 
 
 @pytest.mark.parametrize(
@@ -92,28 +93,35 @@ def test_the_connection_goes_to_the_judged_address_and_speaks_to_the_name(listen
     assert f"Host: portal.invalid:{port}".encode() in reached[0]
 
 
+def certified(name: str, *, key: ec.EllipticCurvePrivateKey, by: ec.EllipticCurvePrivateKey, says: x509.ExtensionType) -> bytes:
+    """Return a certificate of the National Root, in PEM."""
+    subject, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)]) for common in (name, "National Root"))
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+        .add_extension(says, critical=isinstance(says, x509.BasicConstraints)).sign(by, hashes.SHA256())
+    ).public_bytes(serialization.Encoding.PEM)  # fmt: skip
+
+
 @pytest.fixture
 def tls_server(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """A server whose certificate is for portal.invalid, and the file with the authority that says so."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "portal.invalid")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("portal.invalid")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    pem = tmp_path / "portal.pem"
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    """A server whose certificate is for portal.invalid and localhost, and the file of the national authority that says so."""
+    national, portal = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    names = x509.SubjectAlternativeName([x509.DNSName("portal.invalid"), x509.DNSName("localhost")])
+    authority = certified("National Root", key=national, by=national, says=x509.BasicConstraints(ca=True, path_length=0))
+    certificate = certified("portal.invalid", key=portal, by=national, says=names)
+    trusted, pem = tmp_path / "national.pem", tmp_path / "portal.pem"
+    trusted.write_bytes(authority)
+    private = portal.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem.write_bytes(private + certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Accepting)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield server.server_port, pem
+    yield server.server_port, trusted
     server.shutdown()
     thread.join()
     server.server_close()
@@ -130,11 +138,35 @@ class _Accepting(BaseHTTPRequestHandler):
 
 def test_a_certificate_is_verified_by_the_name_and_not_by_the_address(tls_server):
     port, authority = tls_server
-    with addresses.session(here) as http:
-        http.verify = str(authority)
+    with addresses.session(here, str(authority)) as http:
         assert http.post(f"https://portal.invalid:{port}/hooks", data=b"{}", timeout=2).status_code == 204
         with pytest.raises(SSLError, match=r"doesn't match|mismatch"):
             http.post(f"https://other.invalid:{port}/hooks", data=b"{}", timeout=2)
+
+
+def test_an_authority_that_nobody_named_is_not_believed(tls_server, monkeypatch):
+    port, authority = tls_server
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+    with addresses.session(here) as http, pytest.raises(SSLError, match="unable to get local issuer"):
+        http.post(f"https://portal.invalid:{port}/hooks", data=b"{}", timeout=2)
+
+
+def test_couriers_believe_the_authorities_of_the_settings(tls_server, hub: Hub, ask, order, rows, clock):
+    port, authority = tls_server
+    closed = replace(hub.settings.webhooks, private_addresses=True)
+    doubting, trusting = (
+        replace(hub, settings=replace(hub.settings, webhooks=replace(closed, ca_bundle=bundle))) for bundle in ("", str(authority))
+    )
+    portal_id = next(portal.id for portal in hub.registers.portals.values() if portal.code == "dvc-bo-tu-phap")
+    with hub.db.session() as session:
+        endpoints.add(doubting, session, portal_id, f"https://localhost:{port}/hooks", ("payment.created",))
+    ask(order)
+    relay.run(hub.db, clock.now())
+    Couriers().deliver_due(doubting)
+    assert rows("SELECT state, last_error FROM delivery") == [("due", "tls")]
+    clock.pass_(hours=1)
+    Couriers().deliver_due(trusting)
+    assert rows("SELECT state, last_error FROM delivery") == [("delivered", None)]
 
 
 def test_no_proxy_of_the_environment_is_obeyed(listener, monkeypatch):
