@@ -108,7 +108,7 @@ def _decided(gateway: Simulation, asked: Asked) -> tuple[Refund, bool]:
 def _refused_by_rule(gateway: Simulation, asked: Asked, order: Order | None) -> str:
     if not gateway.books.ask(asked.terminal, asked["RequestId"], asked["CreateDate"][:8]):
         return "94"
-    if order is None or asked.fields.get("vnp_TransactionNo", "").strip("0") not in {"", order.transaction}:
+    if order is None or asked.fields.get("vnp_TransactionNo", "").lstrip("0") not in {"", order.transaction}:
         return "91"
     before = [refund for refund in gateway.books.refunds_of(order) if refund.taken]
     alike = [refund for refund in before if (refund.kind, refund.amount) == (asked["TransactionType"], asked.amount)]

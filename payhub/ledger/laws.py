@@ -48,7 +48,7 @@ LAWS = [
           ) each GROUP BY payment_line_id
         ), standing AS (
           SELECT l.id, p.state, l.retention_bp,
-                 CASE p.state WHEN 'paid' THEN l.amount - coalesce(taken.amount, 0) ELSE 0 END AS remaining
+                 CASE p.state WHEN 'paid' THEN l.amount - coalesce(taken.amount, 0) ELSE 0 END::bigint AS remaining
           FROM payment_line l JOIN payment p ON p.id = l.payment_id LEFT JOIN taken ON taken.payment_line_id = l.id
         )
         SELECT s.id, s.state, s.remaining FROM standing s LEFT JOIN posting o ON o.payment_line_id = s.id AND o.account = 'owed'

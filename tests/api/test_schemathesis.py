@@ -26,6 +26,8 @@ KNOWN = {
     ("RefundedLine", "number"): {"enum": [1]},
     ("RefundedLine", "amount"): {"enum": [1_000]},
 }
+# Only a gateway makes a refund fail, and only one that failed is sent again: tests/refunds does both.
+BEYOND = {"POST /v1/refunds/{refund_id}/retry"}
 IN_PATHS = {"account": ["vnpay-main", "none"], "day": ["2026-11-20", "2026-11-19"]}
 FILE = (
     "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai\n"
@@ -47,8 +49,11 @@ SETTINGS = {
 
 @pytest.fixture
 def made(paid, ask, order, client, keys, hub) -> dict[str, list[str]]:
-    """One of everything that can be looked at: payments paid and open, a settlement without them, a run, discrepancies."""
+    """One of everything that can be looked at: payments paid and open, a refund, a settlement without them, a run, discrepancies."""
     unpaid = ask({**order, "portal_reference": "unpaid", "dossier": "unpaid"}).json["id"]
+    asked = {"lines": [{"number": 1, "amount": 1_000}], "reason": "requested_by_citizen"}
+    headers = {"Authorization": f"Bearer {keys['dvc-bo-tu-phap']}", "Idempotency-Key": "refund"}
+    refund = client.post(f"/v1/payments/{paid.payment['id']}/refunds", json=asked, headers=headers).json["id"]
     headers = {"Authorization": f"Bearer {keys['kbnn']}", "Content-Type": "text/csv"}
     taken = client.put("/v1/settlements/vnpay-main/2026-11-20", data=FILE, headers=headers)
     assert taken.status_code == 202, taken.text
@@ -56,7 +61,11 @@ def made(paid, ask, order, client, keys, hub) -> dict[str, list[str]]:
         waiting = runs.to_start(session, hub.clock.now())
     for run_id in waiting:
         runs.execute(hub, run_id)
-    return {"payment_id": [paid.payment["id"], unpaid, "pay_test_0"], "run_id": [taken.json["run"], "run_test_0"]}
+    return {
+        "payment_id": [paid.payment["id"], unpaid, "pay_test_0"],
+        "refund_id": [refund, "ref_test_0"],
+        "run_id": [taken.json["run"], "run_test_0"],
+    }
 
 
 @pytest.fixture
@@ -119,5 +128,5 @@ def test_no_answer_is_our_fault_or_undocumented(contract) -> None:
     # It was no idle exercise: everything was both done and refused.
     for operation in (operation.ok() for operation in contract.get_all_operations()):
         statuses = {status for asked, status in answered if asked == operation.label}
-        assert statuses & {200, 201, 202}, (operation.label, statuses)
+        assert statuses & {200, 201, 202} or operation.label in BEYOND, (operation.label, statuses)
         assert statuses & {400, 404, 422}, (operation.label, statuses)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, TextClause, event, text
 
 from gateways.registry import GATEWAYS
 from payhub.app import create_app
@@ -64,10 +64,14 @@ class Crowd:
 
     def behind_a_lock(self, payment_id: uuid.UUID, acts: Sequence[Act]) -> list[Any]:
         """Do all at once while somebody else holds the payment; let it go when all are in the queue, or done without it."""
+        return self.behind(_HOLD, {"id": payment_id}, acts)
+
+    def behind(self, hold: TextClause, told: Mapping[str, Any], acts: Sequence[Act]) -> list[Any]:
+        """Do all at once while somebody else holds what this statement locks; let it go when all are in the queue, or done."""
         waiting = 0
         with self._observer.connect() as holder, self._observer.connect() as observer:
             with holder.begin():
-                holder.execute(_HOLD, {"id": payment_id})
+                holder.execute(hold, told)
                 doing = [self._pool.submit(act) for act in acts]
                 while waiting + sum(each.done() for each in doing) < len(acts):
                     waiting = observer.scalar(_WAITING)

@@ -43,6 +43,13 @@ def rows(driver, day=None):
     return [row for row in read if row["LoaiGiaoDich"] == "HOAN_TIEN"]
 
 
+def test_an_order_whose_number_ends_in_zero_is_found_by_it(driver):
+    orders = {f"PH{each}": paid(driver, f"PH{each}") for each in range(10)}
+    numbers = {reference: driver.books(reference)["transaction"] for reference in orders}
+    [reference] = [reference for reference, number in numbers.items() if number.endswith("0")]
+    assert driver.refund(driver.to_refund(orders[reference], "RF1", original_transaction=numbers[reference])).outcome == A
+
+
 def test_a_full_refund_is_taken_and_stands_in_the_books(driver):
     order = paid(driver)
     number = driver.books("PH1")["transaction"]

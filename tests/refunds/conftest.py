@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import requests
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from gateways.simulator import SimulatorConfig, serving
+from gateways.simulator import Delays, SimulatorConfig, serving
 from payhub.demo.seed import DEVELOPMENT_SECRET
 from payhub.hub import Hub
 from payhub.ids import read_public_id
@@ -38,7 +39,14 @@ class Gateway:
 
     def will(self, scenario: str) -> None:
         """Say what becomes of every refund asked for from now on."""
-        requests.post(f"{self.url}/simulator/refund-scenarios", json=[{"scenario": scenario}], timeout=10).raise_for_status()
+        requests.post(f"{self.url}/simulator/refund-scenarios", json=[{"default": True, "scenario": scenario}], timeout=10).raise_for_status()
+
+    def until(self, status: str) -> None:
+        """Wait until the gateway has a refund in this state; its own clock is real."""
+        until = time.monotonic() + 10
+        while status not in {refund["status"] for refund in self.refunds()}:
+            assert time.monotonic() < until, "it never came"
+            time.sleep(0.01)
 
     def refunds(self) -> list[dict[str, Any]]:
         return requests.get(f"{self.url}/simulator/books", timeout=10).json()["refunds"]
@@ -47,7 +55,8 @@ class Gateway:
 @pytest.fixture
 def gateway(hub: Hub, clock) -> Iterator[Gateway]:
     config = SimulatorConfig(
-        terminals={"PAYHUB01": (DEVELOPMENT_SECRET, f"{NOWHERE}/never")}, mode="test", port=0, mix={"lost": 1}, clock=clock.now
+        terminals={"PAYHUB01": (DEVELOPMENT_SECRET, f"{NOWHERE}/never")}, mode="test", port=0, mix={"lost": 1}, clock=clock.now,
+        delays=Delays(refund_s=0.3),
     )
     with serving(config) as url:
         made = Gateway(hub, url)
@@ -68,12 +77,13 @@ class Desk:
     def look(self, path: str, portal: str = "dvc-bo-tu-phap") -> Any:
         return self.client.get(f"/v1{path}", headers={"Authorization": f"Bearer {self.keys[portal]}"})
 
-    def ask(self, payment: dict[str, Any], *amounts: int, **changes: Any) -> Any:
+    def ask(self, payment: dict[str, Any], *amounts: int, portal: str = "dvc-bo-tu-phap", **changes: Any) -> Any:
         """Ask for amounts of the lines back, the first line's first; all of every line without any."""
         wanted = amounts or tuple(line["amount"] for line in payment["lines"])
         lines = [{"number": number, "amount": amount} for number, amount in enumerate(wanted, start=1) if amount]
         body = {"lines": lines, "reason": "requested_by_citizen", **changes}
-        return self.portal(f"/payments/{payment['id']}/refunds", {name: value for name, value in body.items() if value is not None})
+        path, sent = f"/payments/{payment['id']}/refunds", {name: value for name, value in body.items() if value is not None}
+        return self.portal(path, sent, portal=portal)
 
     def approve(self, refund: Any) -> Any:
         """Let the second person approve; each code works once, so time passes."""
@@ -101,8 +111,8 @@ class Desk:
         self.work()
         return self.seen(asked.json)
 
-    def seen(self, refund: dict[str, Any]) -> dict[str, Any]:
-        return self.look(f"/refunds/{refund['id']}").json
+    def seen(self, refund: dict[str, Any], portal: str = "dvc-bo-tu-phap") -> dict[str, Any]:
+        return self.look(f"/refunds/{refund['id']}", portal).json
 
 
 @pytest.fixture
@@ -114,25 +124,28 @@ def desk(hub: Hub, client: FlaskClient, keys: dict[str, str], lan: Any, minh: An
 def pay(hub: Hub, gateway: Gateway, ask, order, clock) -> Callable[..., dict[str, Any]]:
     """Ask for a payment of these lines and have it paid at the gateway; return it as it was asked."""
 
-    def paid(*lines: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    def paid(*lines: dict[str, Any], portal: str = "dvc-bo-tu-phap", pay_twice: bool = False) -> dict[str, Any]:
         dossier = f"H53.12-261120-{uuid.uuid4().hex[:6]}"
-        body = {**order, "portal_reference": uuid.uuid4().hex, "dossier": dossier, **({"lines": list(lines)} if lines else {}), **changes}
-        payment = ask(body).json
-        pay_again(hub, payment)
+        body = {**order, "portal_reference": uuid.uuid4().hex, "dossier": dossier, **({"lines": list(lines)} if lines else {})}
+        payment = ask(body, portal=portal).json
+        tries = [start(hub, payment) for _ in range(1 + pay_twice)]
+        for url in tries:
+            requests.post(url, data={"decision": "pay", "scenario": "lost"}, allow_redirects=False, timeout=10)
+        clock.pass_(seconds=61)
+        with hub.db.session() as session:
+            due = checks.due(session, clock.now())
+        for attempt_id in due:
+            checks.check(hub, attempt_id)
         return payment
 
     return paid
 
 
-def pay_again(hub: Hub, payment: dict[str, Any]) -> uuid.UUID:
-    """Pay a payment at the gateway by an attempt started now, and hear of it by asking; return the attempt's id."""
+def start(hub: Hub, payment: dict[str, Any]) -> str:
+    """Start an attempt; return where it sends the citizen."""
     redirect = attempts.start(hub, read_public_id("pay", payment["id"], "test"), "vnpay-main", uuid.uuid4(), "203.0.113.5")
     assert redirect is not None
-    requests.post(redirect.url, data={"decision": "pay", "scenario": "lost"}, allow_redirects=False, timeout=10)
-    with hub.db.engine.connect() as connection:
-        attempt_id = connection.scalar(text("SELECT id FROM attempt ORDER BY id DESC LIMIT 1"))
-    checks.check(hub, attempt_id)
-    return attempt_id
+    return redirect.url
 
 
 @pytest.fixture

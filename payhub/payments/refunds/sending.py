@@ -24,7 +24,7 @@ from payhub.payments.refunds.changing import Giving, giving, latest_try
 from payhub.payments.refunds.models import Refund, RefundTry
 from payhub.payments.refunds.service import fits
 from payhub.payments.refunds.words import answered, not_reached
-from payhub.payments.states import UNANSWERED, RefundState, TryState
+from payhub.payments.states import UNANSWERED, AttemptState, RefundState, TryState
 
 _log = log.get(__name__)
 _CLIENT_IP = "127.0.0.1"
@@ -82,6 +82,9 @@ def _write_try(hub: Hub, it: Giving) -> _Sent | None:
     is_due = refund.next_at is not None and refund.next_at <= it.now
     if not is_due or not (again or refund.state in {RefundState.APPROVED, RefundState.FAILED}):
         return None
+    if it.attempt.state == AttemptState.REVERSED:
+        _give_up(it)
+        return None
     busy = select(RefundTry.id).where(RefundTry.attempt_id == it.attempt.id, RefundTry.state.in_(sorted(UNANSWERED)))
     if session.scalar(busy.limit(1)) is not None:
         refund.next_at = it.now + timedelta(seconds=_BUSY_S)
@@ -108,9 +111,12 @@ def _write_try(hub: Hub, it: Giving) -> _Sent | None:
 
 
 def _give_up(it: Giving) -> None:
-    """What was approved is no longer there to give back."""
+    """What was approved is no longer there to give back, and no request for it is under way."""
     if it.refund.state == RefundState.APPROVED:
         it.move(RefundState.WITHDRAWN, why="not_refundable")
+    elif it.refund.state == RefundState.SUBMITTED:
+        it.put_back(given=False)
+        it.move(RefundState.FAILED, why="reversed")
     else:
         it.refund.next_at = None
 
