@@ -17,8 +17,8 @@ WITH made AS MATERIALIZED (
   FROM made
 ), lines AS (
   INSERT INTO payment_line (id, payment_id, number, fee_id, kind, budget_line, agency_id, asked_agency_id, collecting_account_id,
-                            description, amount, retained)
-  SELECT id, id, 1, :fee_id, :kind, :budget_line, :agency_id, :agency_id, :collecting_account_id, 'LP-LLTP', amount, 0 FROM made
+                            description, amount, retention_bp, retained)
+  SELECT id, id, 1, :fee_id, :kind, :budget_line, :agency_id, :agency_id, :collecting_account_id, 'LP-LLTP', amount, 0, 0 FROM made
 ), attempts AS (
   INSERT INTO attempt (id, payment_id, gateway_account_id, code, reference, form_token, state, amount, currency, ordered_at,
                        order_expires_at, ended_at, raw_code, gateway_transaction, method, confirmed, paid_at, paid_at_text,

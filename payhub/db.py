@@ -62,28 +62,11 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         # Autocommit is how a connection rests: the hot steps then never switch it, and a session pays for switching instead.
-        self.resting = create_engine(
-            settings.url,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-            pool_size=settings.pool_size,
-            max_overflow=0,
-            pool_timeout=10,
-            json_serializer=lambda value: orjson.dumps(value).decode(),
-            json_deserializer=orjson.loads,
-            hide_parameters=True,
-            connect_args={
-                "options": f"-c statement_timeout={settings.statement_timeout_s}s -c timezone=UTC -c lock_timeout=10s",
-                "application_name": "payhub",
-                # A server that vanishes without a word is noticed within seconds.
-                "keepalives_idle": 10,
-                "keepalives_interval": 5,
-                "keepalives_count": 3,
-                "tcp_user_timeout": 20_000,
-            },
-        )
+        self.resting = _engine(settings, settings.pool_size)
         self.engine: Engine = self.resting.execution_options(isolation_level="READ COMMITTED")
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._apart = _engine(settings, 1)
+        self._sessions_apart = sessionmaker(self._apart.execution_options(isolation_level="READ COMMITTED"), expire_on_commit=False)
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:
@@ -97,13 +80,44 @@ class Database:
         with self._sessions() as session, session.begin():
             yield session
 
+    @contextmanager
+    def apart(self) -> Iterator[Session]:
+        """Lend a session on a connection kept for this alone: in the middle of a transaction nobody waits for a second of the rest."""
+        with self._sessions_apart() as session, session.begin():
+            yield session
+
     def after_fork(self) -> None:
         """Forget the parent's connections without closing them."""
         self.resting.dispose(close=False)
+        self._apart.dispose(close=False)
 
     def close(self) -> None:
         """Close every connection."""
         self.resting.dispose()
+        self._apart.dispose()
+
+
+def _engine(settings: DatabaseSettings, size: int) -> Engine:
+    return create_engine(
+        settings.url,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=10,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        hide_parameters=True,
+        connect_args={
+            "options": f"-c statement_timeout={settings.statement_timeout_s}s -c timezone=UTC -c lock_timeout=10s",
+            "application_name": "payhub",
+            # A server that vanishes without a word is noticed within seconds.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        },
+    )
 
 
 def word(value: str | int) -> ColumnElement[Any]:

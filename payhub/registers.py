@@ -96,7 +96,8 @@ class RegisterCache:
 
     def fresh(self) -> Registers:
         """Return the copy in force now."""
-        with self._lock, self._db.session() as session:
+        # Whoever asks may hold a connection already, and so may everybody else.
+        with self._lock, self._db.apart() as session:
             asked = monotonic()
             # The version is read before the rows: rows newer than it fail the guard of whoever writes by this copy.
             version = session.scalars(select(RegisterVersion.version)).one()

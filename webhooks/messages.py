@@ -11,6 +11,9 @@ import orjson
 
 from payhub import ids
 
+_NAMED = {"attempt": "att", "refund": "ref", "dispute": "dsp", "unapplied": "uap", "allocated_to": "pay"}
+"""What an event names by our own id, and the kind of its outside id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -36,8 +39,9 @@ class Message:
     def body(self, mode: str) -> bytes:
         """Return the body. `sequence` counts a payment's events, for a portal that gets one twice or late."""
         data = {**self.event_data}
-        if attempt := data.get("attempt"):
-            data["attempt"] = ids.public_id("att", uuid.UUID(attempt), mode)
+        for name, kind in _NAMED.items():
+            if known := data.get(name):
+                data[name] = ids.public_id(kind, uuid.UUID(known), mode)
         data |= {
             "payment": ids.public_id("pay", self.payment_id, mode),
             "reference": self.reference,

@@ -152,6 +152,7 @@ class UnappliedReceipt(Base):
         CheckConstraint("remaining BETWEEN 0 AND amount", name="remaining"),
         CheckConstraint("amount > 0", name="amount"),
         Index("uq_unapplied_receipt_attempt_id", "attempt_id", unique=True, postgresql_where="attempt_id IS NOT NULL"),
+        Index("ix_unapplied_receipt_held", "id", postgresql_where="remaining > 0"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

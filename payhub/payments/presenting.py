@@ -11,14 +11,16 @@ from sqlalchemy.orm import Session
 
 from payhub import ids
 from payhub.hub import Hub
+from payhub.payments.disputes.models import Dispute
 from payhub.payments.links import checkout_url
 from payhub.payments.models import UnappliedReceipt
 from payhub.payments.refunds.models import Refund
 from payhub.payments.schemas import PaymentView
-from payhub.payments.states import PaymentState, RefundState
+from payhub.payments.states import DisputeState, PaymentState, RefundState
 from payhub.registers import Registers
 
 PAYMENT_VIEW = PaymentView()
+_SHOWN_AS = {DisputeState.OPENED: "disputed", DisputeState.LOST: "charged_back"}
 
 
 def describe(
@@ -44,8 +46,7 @@ def describe(
         "replaces": ids.public_id("pay", payment["replaces_id"], mode) if payment["replaces_id"] else None,
         "state": _state(payment, undecided),
         "metadata": payment["details"],
-        "refunded": 0,
-        "unapplied": [],
+        **_nothing_beside(),
         "checkout_url": checkout_url(hub, payment["id"]),
         "lines": [
             {
@@ -64,13 +65,17 @@ def describe(
 
 
 def money_beside(hub: Hub, session: Session, wanted: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
-    """Return what of each payment was given back, and the money that came for it and could not pay it."""
-    found: dict[uuid.UUID, dict[str, Any]] = {key: {"refunded": 0, "unapplied": []} for key in wanted}
+    """Return what of each payment was given back or is disputed, and the money that came for it and could not pay it."""
+    found = {key: _nothing_beside() for key in wanted}
     given = select(Refund.payment_id, func.sum(Refund.amount)).where(
         Refund.payment_id.in_(wanted), Refund.state == RefundState.SUCCEEDED
     )
     for payment_id, amount in session.execute(given.group_by(Refund.payment_id)):
         found[payment_id]["refunded"] = int(amount)
+    disputes = select(Dispute.payment_id, Dispute.state, func.sum(Dispute.amount)).where(Dispute.payment_id.in_(wanted))
+    for payment_id, state, amount in session.execute(disputes.group_by(Dispute.payment_id, Dispute.state)):
+        if state in _SHOWN_AS:
+            found[payment_id][_SHOWN_AS[state]] = int(amount)
     receipts = select(UnappliedReceipt).where(UnappliedReceipt.payment_id.in_(wanted)).order_by(UnappliedReceipt.id)
     for receipt in session.scalars(receipts):
         if receipt.payment_id is not None:
@@ -78,6 +83,10 @@ def money_beside(hub: Hub, session: Session, wanted: Sequence[uuid.UUID]) -> dic
             shown = {name: getattr(receipt, name) for name in ("amount", "remaining", "reason", "received_at")}
             found[receipt.payment_id]["unapplied"].append({"id": public, **shown})
     return found
+
+
+def _nothing_beside() -> dict[str, Any]:
+    return {"refunded": 0, "disputed": 0, "charged_back": 0, "unapplied": []}
 
 
 def _state(payment: Mapping[str, Any], undecided: Collection[uuid.UUID]) -> str:

@@ -106,6 +106,8 @@ class PaymentView(Schema):
     expires_at = fields.AwareDateTime()
     paid_at = fields.AwareDateTime(allow_none=True)
     refunded = fields.Integer(metadata={"description": "What has gone back to the citizen, by lines and unapplied receipts"})
+    disputed = fields.Integer(metadata={"description": "What a bank wants back and has not been decided"})
+    charged_back = fields.Integer(metadata={"description": "What a bank took back by disputes that were lost"})
     unapplied = fields.List(fields.Nested(UnappliedView))
 
 

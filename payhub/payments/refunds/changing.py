@@ -71,6 +71,8 @@ class Giving:
         self.session.flush()
         facts.refund_taken(self.session, self._fact(), self._parts(before=False))
         self._release_claims()
+        if self.receipt is not None:
+            settling.settle(self.session, self.receipt, self.attempt, "refunded", "system", self.now, besides=self.refund.id)
 
     def put_back(self, *, given: bool) -> None:
         """Nothing goes back: the money is owed, or unapplied, as before; where it was booked as gone (`given`), that first."""
@@ -78,11 +80,20 @@ class Giving:
         if given:
             facts.refund_not_taken(self.session, self._fact(), parts)
         gone = self.attempt.state == AttemptState.REVERSED
-        if self.receipt is not None and not gone:
-            self.receipt.remaining += self.refund.amount
-        facts.refund_failed(self.session, self._fact(), parts, gone=gone)
         if gone:
+            facts.refund_failed(self.session, self._fact(), parts, gone=True)
             self.end_discrepancy("refund_and_reversal", f"{self.account.code}/refund/{self.refund.id}", "the refund failed")
+        elif self.receipt is not None:
+            self.receipt.remaining += self.refund.amount
+            facts.refund_failed(self.session, self._fact(), parts)
+            settling.unsettle(self.session, self.receipt, self.attempt, self.refund.id, self.now)
+        else:
+            self._owe_again(parts)
+
+    def _owe_again(self, parts: Sequence[Part]) -> None:
+        """Put lines back, except for what a dispute that was lost meanwhile takes of them first."""
+        claimed = {part.payment_line_id: shortfall.make_up(self.session, self.account, part, self.now) for part in parts}
+        lines = {each.line.id: each for each in lines_of(self.session, self.payment)}
 
     def end_discrepancy(self, kind: str, key: str, why: str) -> None:
         """Resolve what a discrepancy waited for."""

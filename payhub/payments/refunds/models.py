@@ -61,7 +61,7 @@ class Refund(Base):
     submitted_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None]
-    """Why it was withdrawn or failed: `not_refundable`, `reversed`, `refused`, `not_reached`, `said_by_staff`."""
+    """Why it was withdrawn or failed: `not_refundable`, `reversed`, `disputed`, `refused`, `not_reached`, `said_by_staff`."""
     next_at: Mapped[datetime | None]
     """When to look at it again: to send it, or to ask what became of it."""
 

@@ -69,20 +69,20 @@ class _Source:
 
 def _of_lines(session: Session, payment: Payment, asked: Sequence[Mapping[str, int]]) -> _Source:
     standing = {each.line.number: each for each in lines_of(session, payment)}
-    _demand_lines(standing, asked)
+    demand_lines(standing, asked)
     short = [
         {"line": line["number"], "refundable": standing[line["number"]].refundable}
         for line in asked
         if line["amount"] > standing[line["number"]].refundable
     ]
-    attempt = None if short else _source_attempt(session, payment)
+    attempt = None if short else source_attempt(session, payment)
     if attempt is None:
         raise NotRefundable(lines=short)
     lines = [(standing[line["number"]].line.id, line["amount"]) for line in asked]
     return _Source(attempt, None, lines, sum(amount for _, amount in lines))
 
 
-def _demand_lines(standing: Mapping[int, LineStanding], asked: Sequence[Mapping[str, int]]) -> None:
+def demand_lines(standing: Mapping[int, LineStanding], asked: Sequence[Mapping[str, int]]) -> None:
     """Raise with every line of the request that the payment has not, or that is named twice."""
     problems, seen = [], set()
     for at, line in enumerate(asked):
@@ -97,7 +97,7 @@ def _demand_lines(standing: Mapping[int, LineStanding], asked: Sequence[Mapping[
         raise InvalidInput(problems)
 
 
-def _source_attempt(session: Session, payment: Payment) -> Attempt | None:
+def source_attempt(session: Session, payment: Payment) -> Attempt | None:
     """Return the attempt whose money paid the payment, by itself or through an allocation."""
     applied = select(Attempt).where(Attempt.payment_id == payment.id, Attempt.applied)
     allocated = select(Attempt).join(Allocation, Allocation.attempt_id == Attempt.id).where(Allocation.payment_id == payment.id)

@@ -31,9 +31,14 @@ class LineStanding:
         return self.refunded + self.charged_back
 
     @property
+    def held(self) -> int:
+        """What the line still owes its agency."""
+        return self.line.amount - self.taken if self.applied else 0
+
+    @property
     def refundable(self) -> int:
         """What can be asked back now."""
-        return max(0, self.line.amount - self.taken - self.reserved) if self.applied else 0
+        return max(0, self.held - self.reserved)
 
 
 def lines_of(session: Session, payment: Payment, besides: uuid.UUID | None = None) -> Sequence[LineStanding]:
