@@ -1,5 +1,5 @@
 """The door for a WSGI server."""
 
-from payhub.app import create_app
+from payhub.app import serving
 
-app = create_app()
+app = serving()

@@ -124,7 +124,8 @@ def _notice(account: Account, order: RefundOrder, told: Mapping[str, str], outco
         terminal=account.terminal,
         outcome=outcome,
         raw_code="/".join(codes),
-        amount=dong(told.get("vnp_Amount", "")) or None,
+        # What is said of the payment itself is no amount of a refund.
+        amount=(dong(told.get("vnp_Amount", "")) or None) if told.get("vnp_TransactionType") in {_FULL, _PART} else None,
         currency=CURRENCY,
         transaction=None if number == order.original_transaction else number,
     )

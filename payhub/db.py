@@ -82,7 +82,7 @@ class Database:
 
     @contextmanager
     def apart(self) -> Iterator[Session]:
-        """Lend a session on a connection kept for this alone: in the middle of a transaction nobody waits for a second of the rest."""
+        """Lend a session on a connection kept for this alone: who is in a transaction waits for no second of the rest."""
         with self._sessions_apart() as session, session.begin():
             yield session
 

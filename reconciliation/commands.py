@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import IO
 
@@ -25,6 +26,7 @@ from reconciliation.totals import Total
 
 DATE = click.DateTime(["%Y-%m-%d"])
 _PATIENCE_S = 300
+_WIDE = 1000
 
 
 def _table(*columns: str) -> Table:
@@ -109,7 +111,7 @@ def _print_run(hub: Hub, console: Console, run: Run) -> None:
 @click.argument("day", type=DATE, metavar="[DATE]", required=False)
 @click.pass_obj
 def show_totals(get_hub: Callable[[], Hub], day: datetime | None) -> None:
-    """Print one business day, the newest without DATE, per agency and kind of fee: collected, reported, difference."""
+    """Print one business day, the newest without DATE, per agency and kind of fee: collected, what left, reported, difference."""
     hub = get_hub()
     with hub.db.session() as session:
         business_on = day.date() if day else totals.newest_day(session)
@@ -117,19 +119,22 @@ def show_totals(get_hub: Callable[[], Hub], day: datetime | None) -> None:
             raise click.ClickException("nothing has been collected yet")
         found = totals.agency_totals(session, business_on)
     click.echo(f"business day {business_on}")
-    table = _table("agency", "kind", "count", "collected", "reported", "difference", "currency")
-    table.columns[1].justify = table.columns[6].justify = "left"
+    names = totals.shown(asdict(total) for total in found)
+    table = _table("agency", "kind", *(name.replace("_", " ") for name in names), "currency")
+    table.columns[1].justify = table.columns[-1].justify = "left"
     for total in totals.by_kind(found):
-        table.add_row(*_figures(total))
+        table.add_row(*_figures(total, names))
     table.add_section()
     for total in totals.grand(found):
-        table.add_row(*_figures(total), style="bold")
-    Console().print(table)
+        table.add_row(*_figures(total, names), style="bold")
+    # A figure is never cut short: a terminal that is narrower breaks the lines itself.
+    console = Console()
+    console.width = max(console.width, Console(width=_WIDE).measure(table).maximum)
+    console.print(table)
 
 
-def _figures(total: Total) -> tuple[str, ...]:
-    amounts = (total.collected, total.reported, total.difference)
-    return total.agency, total.kind, format_amount(total.count), *(format_amount(amount) for amount in amounts), total.currency
+def _figures(total: Total, names: Sequence[str]) -> tuple[str, ...]:
+    return total.agency, total.kind, *(format_amount(getattr(total, name)) for name in names), total.currency
 
 
 @click.command("discrepancies")

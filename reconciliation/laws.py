@@ -43,28 +43,57 @@ LAWS = [
         "OR coalesce(sum((c.value ->> 'listed')::bigint), 0) <> s.line_sum",
     ),
     Law(
-        "a proof is a line's whole amount, of the applied attempt that its settlement line names",
+        "a proof is a line's whole amount, of the attempt whose money paid it and that its settlement line names",
         "SELECT count(*) FROM proof",
         "SELECT p.id, p.amount FROM proof p JOIN payment_line l ON l.id = p.payment_line_id JOIN attempt a ON a.id = p.attempt_id "
         "JOIN settlement_line s ON s.id = p.settlement_line_id JOIN settlement f ON f.id = s.settlement_id "
-        "WHERE p.amount <> l.amount OR l.payment_id <> a.payment_id OR NOT a.applied OR s.amount <> a.confirmed "
+        "WHERE p.amount <> l.amount OR NOT (a.applied AND l.payment_id = a.payment_id OR EXISTS "
+        "(SELECT FROM allocation x WHERE x.payment_id = l.payment_id AND x.attempt_id = a.id)) OR s.amount <> a.confirmed "
         "OR s.currency <> a.currency OR coalesce(s.reference <> a.reference, s.transaction <> a.gateway_transaction) "
         "OR f.gateway_account_id <> a.gateway_account_id OR p.proved_on <> f.period_on",
     ),
     Law(
         "a payment is proven for all its lines or none",
         "SELECT count(DISTINCT attempt_id) FROM proof",
-        "SELECT a.id, count(p.id) FROM attempt a JOIN proof p ON p.attempt_id = a.id AND p.kind = 'reported' "
-        "GROUP BY a.id HAVING count(p.id) <> (SELECT count(*) FROM payment_line l WHERE l.payment_id = a.payment_id)",
+        "SELECT p.attempt_id, l.payment_id, count(*) FROM proof p JOIN payment_line l ON l.id = p.payment_line_id "
+        "WHERE p.kind = 'reported' GROUP BY 1, 2 "
+        "HAVING count(*) <> (SELECT count(*) FROM payment_line each WHERE each.payment_id = l.payment_id)",
     ),
     Law(
         "totals per agency, kind and budget line are the same from the ledger and from the paid lines",
         "SELECT count(*) FROM (SELECT DISTINCT agency_id, kind, budget_line FROM payment_line) groups",
-        "SELECT * FROM (SELECT p.agency_id, p.kind, p.budget_line, p.currency, -sum(p.amount) AS amount FROM posting p "
-        "JOIN journal j ON j.id = p.journal_id WHERE p.account = 'owed' AND j.fact IN ('applied', 'applied_reversed') "
-        "GROUP BY 1, 2, 3, 4) ledger FULL JOIN (SELECT l.agency_id, l.kind, l.budget_line, a.currency, sum(l.amount) AS recount "
-        "FROM attempt a JOIN payment_line l ON l.payment_id = a.payment_id WHERE a.applied AND a.state = 'succeeded' "
-        "GROUP BY 1, 2, 3, 4) rows USING (agency_id, kind, budget_line, currency) "
-        "WHERE coalesce(amount, 0) <> coalesce(recount, 0)",
+        """
+        WITH ledger AS (
+          SELECT p.agency_id, p.kind, p.budget_line, p.currency, -sum(p.amount) AS amount
+          FROM posting p JOIN journal j ON j.id = p.journal_id
+          WHERE p.account = 'owed' AND j.fact IN
+            ('applied', 'allocated', 'applied_reversed', 'charged_back', 'refund_submitted', 'refund_failed')
+          GROUP BY 1, 2, 3, 4
+        ), taken AS (
+          SELECT payment_line_id, sum(amount) AS amount FROM (
+            SELECT l.payment_line_id, l.amount FROM refund_line l JOIN refund r ON r.id = l.refund_id
+            WHERE r.state IN ('submitted', 'unknown', 'succeeded')
+            UNION ALL SELECT payment_line_id, charged_back FROM dispute_line
+          ) each GROUP BY 1
+        ), paid AS (
+          SELECT l.agency_id, l.kind, l.budget_line, p.currency, sum(l.amount - coalesce(taken.amount, 0)) AS recount
+          FROM payment p JOIN payment_line l ON l.payment_id = p.id LEFT JOIN taken ON taken.payment_line_id = l.id
+          WHERE p.state = 'paid' GROUP BY 1, 2, 3, 4
+        )
+        SELECT * FROM ledger FULL JOIN paid USING (agency_id, kind, budget_line, currency)
+        WHERE coalesce(amount, 0) <> coalesce(recount, 0)
+        """,
+    ),
+    Law(
+        "totals of all days add up to what the ledger owes each agency, payouts aside",
+        "SELECT count(*) FROM posting WHERE account = 'owed'",
+        """
+        SELECT p.agency_id, p.kind, p.budget_line, p.currency, j.fact, sum(p.amount) FROM posting p
+        JOIN journal j ON j.id = p.journal_id LEFT JOIN agency a ON a.id = p.agency_id
+        WHERE p.account = 'owed' AND j.fact NOT IN ('paid_directly', 'payout_sent', 'payout_failed', 'written_off')
+          AND (a.id IS NULL OR p.kind IS NULL OR p.budget_line IS NULL OR j.fact NOT IN
+            ('applied', 'allocated', 'applied_reversed', 'charged_back', 'refund_submitted', 'refund_failed'))
+        GROUP BY 1, 2, 3, 4, 5
+        """,
     ),
 ]

@@ -15,8 +15,9 @@ from sqlalchemy.types import Boolean, Date, Integer, Uuid
 MATCHING = Path(__file__).with_name("matching.sql").read_text(encoding="utf-8")
 
 CLASSES = (
-    "matched", "late", "amount_differs", "currency_differs", "reversed", "conflicted", "duplicate_at_gateway", "missing_at_hub",
-    "missing_at_gateway", "awaited", "in_other_file", "not_a_payment",
+    "matched", "late", "amount_differs", "refund_amount_differs", "currency_differs", "refund_unknown", "reversed", "conflicted",
+    "duplicate_at_gateway", "missing_at_hub", "missing_at_gateway", "refund_missing_at_gateway", "awaited", "in_other_file",
+    "not_a_payment",
 )  # fmt: skip
 """Every line of both sides is in exactly one."""
 
@@ -70,7 +71,8 @@ _COVERED = statement(
 _COUNTS = text(
     """
     SELECT class, count(*) AS count, coalesce(sum(coalesce(our_amount, their_amount)), 0)::bigint AS amount,
-           count(line_id) AS lines, count(attempt_id) AS attempts, coalesce(sum(our_amount), 0)::bigint AS confirmed,
+           count(line_id) AS lines, count(our_id) AS attempts,
+           coalesce(sum(our_amount * CASE line_type WHEN 'refund' THEN -1 ELSE 1 END), 0)::bigint AS confirmed,
            coalesce(sum(their_amount) FILTER (WHERE line_type = 'payment'), 0)::bigint
              - coalesce(sum(their_amount) FILTER (WHERE line_type IN ('refund', 'reversal')), 0)::bigint AS listed,
            count(*) FILTER (WHERE dated_apart) AS dated_apart

@@ -56,6 +56,8 @@ class SettlementLine(Base):
     __table_args__ = (
         UniqueConstraint("settlement_id", "number"),
         Index("ix_settlement_line_reference", "reference"),
+        Index("ix_settlement_line_refund", "settlement_id", postgresql_where="line_type = 'refund'"),
+        Index("ix_settlement_line_refund_transaction", "transaction", postgresql_where="line_type = 'refund'"),
         CheckConstraint("line_type IN ('payment', 'refund', 'reversal', 'fee', 'adjustment')", name="line_type"),
     )
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.types import Date
 
 from payhub import ids, log
 from payhub.accounts.calendar import terms_on
@@ -113,23 +114,46 @@ def to_start(session: Session, now: datetime, limit: int = 50) -> list[uuid.UUID
     return list(session.scalars(wanted.order_by(Run.asked_at).limit(limit)))
 
 
-# What the hub learned after the last run of a day: a reference a file listed before its callback came, or an attempt of that day.
+# What the hub learned after the last run of a day: a reference a file listed before its callback came, an attempt of that day; and
+# the end of a refund, or where held money was allocated, if that was asked for or paid on that day or stands in its file.
 _LEARNED = text(
     """
-    SELECT settlement.id FROM settlement
-    WHERE settlement.superseded_by_id IS NULL AND settlement.period_on >= :since AND (
-      EXISTS (
+    WITH recent AS (
+      SELECT settlement.id, settlement.gateway_account_id, settlement.period_on,
+             (SELECT max(run.started_at) FROM run WHERE run.settlement_id = settlement.id) AS ran_at
+      FROM settlement WHERE settlement.superseded_by_id IS NULL AND settlement.period_on >= :since
+    ), refunded AS (
+      SELECT refund.gateway_account_id, refund.ended_at, (sent.asked_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS asked_on,
+             ARRAY[sent.reference, sent.gateway_transaction, attempt.reference] AS names
+      FROM refund_try AS sent JOIN refund ON refund.id = sent.refund_id JOIN attempt ON attempt.id = sent.attempt_id
+      WHERE sent.asked_at >= (:since)::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'
+    )
+    SELECT recent.id FROM recent
+    WHERE EXISTS (
         SELECT FROM discrepancy JOIN attempt ON attempt.gateway_account_id = discrepancy.gateway_account_id
           AND attempt.reference = discrepancy.evidence ->> 'reference' AND attempt.confirmed IS NOT NULL
         WHERE discrepancy.kind = 'missing_at_hub' AND discrepancy.state <> 'resolved' AND discrepancy.key LIKE '%/payment/%'
-          AND discrepancy.gateway_account_id = settlement.gateway_account_id AND discrepancy."on" = settlement.period_on)
+          AND discrepancy.gateway_account_id = recent.gateway_account_id AND discrepancy."on" = recent.period_on)
       OR EXISTS (
         SELECT FROM attempt
-        WHERE attempt.gateway_account_id = settlement.gateway_account_id AND attempt.gateway_on = settlement.period_on
-          AND attempt.ended_at > (SELECT max(run.started_at) FROM run WHERE run.settlement_id = settlement.id)))
-    ORDER BY settlement.period_on
+        WHERE attempt.gateway_account_id = recent.gateway_account_id AND attempt.gateway_on = recent.period_on
+          AND attempt.ended_at > recent.ran_at)
+      OR EXISTS (
+        SELECT FROM refunded
+        WHERE refunded.gateway_account_id = recent.gateway_account_id AND refunded.ended_at > recent.ran_at
+          AND refunded.asked_on <= recent.period_on + 1
+          AND (refunded.asked_on = recent.period_on OR EXISTS (
+            SELECT FROM settlement_line AS line
+            WHERE line.settlement_id = recent.id AND line.line_type = 'refund'
+              AND (line.reference = ANY (refunded.names) OR line.transaction = ANY (refunded.names)))))
+      OR EXISTS (
+        SELECT FROM allocation JOIN attempt ON attempt.id = allocation.attempt_id
+        WHERE attempt.gateway_account_id = recent.gateway_account_id AND allocation.allocated_at > recent.ran_at
+          AND (attempt.gateway_on = recent.period_on OR EXISTS (
+            SELECT FROM settlement_line AS line WHERE line.settlement_id = recent.id AND line.reference = attempt.reference)))
+    ORDER BY recent.period_on
     """
-)
+).bindparams(bindparam("since", type_=Date))
 
 
 def ask_learned(session: Session, now: datetime) -> list[uuid.UUID]:

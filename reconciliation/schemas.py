@@ -52,14 +52,14 @@ class SettlementView(Schema):
 
 
 class ClassView(Schema):
-    """One class of a run. `amount` is the hub's where it has one, else the gateway's; `listed` is the file's own sum."""
+    """One class of a run. In `listed` and `confirmed`, money given back counts against money taken."""
 
     count = fields.Integer()
-    amount = fields.Integer()
+    amount = fields.Integer(metadata={"description": "The hub's where it has one, else the gateway's, whichever way it went"})
     lines = fields.Integer()
-    listed = fields.Integer()
-    attempts = fields.Integer()
-    confirmed = fields.Integer()
+    listed = fields.Integer(metadata={"description": "The sum of the lines"})
+    attempts = fields.Integer(metadata={"description": "Attempts of the hub, and its requests to give back"})
+    confirmed = fields.Integer(metadata={"description": "The sum of what the hub has of them"})
     dated_apart = fields.Integer()
 
 
@@ -120,12 +120,16 @@ class TotalsQuery(Schema):
 
 
 class SumView(Schema):
-    """What was collected by the ledger and reported by gateways; minor units."""
+    """What the ledger says and gateways report, in minor units."""
 
-    count = fields.Integer()
-    collected = fields.Integer()
-    reported = fields.Integer()
-    difference = fields.Integer()
+    count = fields.Integer(metadata={"description": "Lines collected less lines reversed"})
+    collected = fields.Integer(metadata={"description": "Lines whose payment was paid, also by money allocated to it"})
+    reversed = fields.Integer(metadata={"description": "What gateways took back as if it had never been"})
+    refunded = fields.Integer(metadata={"description": "Refunds sent, less what came back from those that failed"})
+    charged_back = fields.Integer(metadata={"description": "What lost disputes took"})
+    owed = fields.Integer(metadata={"description": "collected - reversed - refunded - charged_back"})
+    reported = fields.Integer(metadata={"description": "Of what was collected, what settlement files show"})
+    difference = fields.Integer(metadata={"description": "collected - reversed - reported"})
     currency = fields.String()
 
 

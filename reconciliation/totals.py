@@ -1,14 +1,15 @@
-"""Totals of one business day per agency and kind of fee: collected by the ledger, reported by the gateways."""
+"""Totals of one business day per agency and kind of fee: what the ledger says, and what the gateways report."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
@@ -19,12 +20,14 @@ from payhub.ledger.models import Posting
 _TOTALS = text(Path(__file__).with_name("totals.sql").read_text(encoding="utf-8")).bindparams(
     bindparam("business_on", type_=Date())
 )
-COLUMNS = ("date", "agency", "agency_name", "kind", "count", "collected", "reported", "difference", "currency")
+FIGURES = ("count", "collected", "reversed", "refunded", "charged_back", "owed", "reported", "difference")
+"""What a day says of each agency and kind, in the order it is shown; `totals.sql` says what each is made of."""
+COLUMNS = ("date", "agency", "agency_name", "kind", *FIGURES, "currency")
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """One figure of the day. Amounts are minor units; `difference` is collected less reported."""
+    """The day of one agency, kind and budget line. Amounts are minor units; `difference` is collected - reversed - reported."""
 
     agency: str
     agency_name_vi: str
@@ -34,6 +37,10 @@ class Total:
     currency: str
     count: int
     collected: int
+    reversed: int
+    refunded: int
+    charged_back: int
+    owed: int
     reported: int
     difference: int
 
@@ -45,7 +52,7 @@ def agency_totals(session: Session, business_on: date) -> Sequence[Total]:
 
 
 def newest_day(session: Session) -> date | None:
-    """Return the newest business day on which anything was collected, or None."""
+    """Return the newest business day on which anything was collected or given back, or None."""
     return session.scalar(select(func.max(Posting.business_on)).where(Posting.account == "owed"))
 
 
@@ -79,11 +86,16 @@ def _add(
         kind=first.kind if kind is None else kind,
         budget_line=budget_line,
         currency=first.currency,
-        count=sum(total.count for total in group),
-        collected=sum(total.collected for total in group),
-        reported=sum(total.reported for total in group),
-        difference=sum(total.difference for total in group),
+        **{name: sum(getattr(total, name) for total in group) for name in FIGURES},
     )
+
+
+def shown(totals: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the figures worth a column: where nothing left, not what left, nor what is owed, which is what was collected."""
+    kept = list(totals)
+    left = {name for name in ("reversed", "refunded", "charged_back") if any(total[name] for total in kept)}
+    hidden = {"reversed", "refunded", "charged_back"} - left | (set() if left else {"owed"})
+    return [name for name in FIGURES if name not in hidden]
 
 
 def as_csv(business_on: date, totals: Sequence[Total], language: str) -> str:
@@ -93,8 +105,6 @@ def as_csv(business_on: date, totals: Sequence[Total], language: str) -> str:
     rows.writerow(COLUMNS)
     for total in [*by_kind(totals), *grand(totals)]:
         name = total.agency_name_en if language == "en" else total.agency_name_vi
-        rows.writerow((
-            business_on.isoformat(), total.agency, name, total.kind, total.count, total.collected, total.reported, total.difference,
-            total.currency,
-        ))  # fmt: skip
+        figures = (getattr(total, figure) for figure in FIGURES)
+        rows.writerow((business_on.isoformat(), total.agency, name, total.kind, *figures, total.currency))
     return out.getvalue()

@@ -16,7 +16,7 @@ from payhub.agencies.models import Agency
 from payhub.errors import NotFound
 from payhub.fees.models import Fee
 from payhub.hub import Hub
-from payhub.payments.models import Attempt, Payment, PaymentLine
+from payhub.payments.models import Attempt, Payment, PaymentLine, UnappliedReceipt
 from payhub.payments.states import UNDECIDED, AttemptState, PaymentState
 from payhub.portals.models import Portal
 from payhub.registers import Registers
@@ -81,8 +81,7 @@ class Bill:
     @property
     def holds_money(self) -> bool:
         """Whether money came that does not fit, a second time for one: it is kept for a person to decide."""
-        held = {AttemptState.SUCCEEDED, AttemptState.CONFLICTED}
-        return any(attempt.state in held and not attempt.applied for attempt in self.attempts)
+        return any(attempt.remaining for attempt in self.attempts)
 
     @property
     def state(self) -> str:
@@ -119,8 +118,9 @@ _ASKED = bindparam("payment_id", type_=Uuid)
 _ATTEMPTS = (
     select(
         Attempt.form_token, Attempt.gateway_account_id, Attempt.state, Attempt.applied, Attempt.ordered_at,
-        Attempt.order_expires_at, Attempt.paid_at,
+        Attempt.order_expires_at, Attempt.paid_at, UnappliedReceipt.remaining,
     )
+    .outerjoin(UnappliedReceipt, UnappliedReceipt.attempt_id == Attempt.id)
     .where(Attempt.payment_id == _ASKED)
     .order_by(Attempt.id.desc())
     .limit(_ATTEMPTS_READ)

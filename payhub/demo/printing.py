@@ -15,6 +15,7 @@ from payhub.demo.evidence import Evidence
 from payhub.demo.proofs import Proof
 from payhub.demo.surroundings import Surroundings
 from payhub.money import format_amount
+from reconciliation.totals import shown
 
 WIDTH = 124
 
@@ -51,25 +52,22 @@ def _totals(on: date, totals: Mapping[str, Any]) -> Table:
     # Where the terminal is narrow the name takes a second line; a figure is never cut short.
     table.add_column("")
     table.add_column("kind", no_wrap=True)
-    for name in ("count", "collected", "reported", "difference"):
-        table.add_column(name, justify="right", no_wrap=True)
-    figures: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    figures = shown(totals["totals"])
+    for figure in figures:
+        table.add_column(figure.replace("_", " "), justify="right", no_wrap=True)
+    sums: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     for total in totals["totals"]:
-        figures[total["agency"], total["agency_name"], total["kind"]].update(_figures(total))
-    for (agency, name, kind), sums in sorted(figures.items()):
-        table.add_row(agency, name, kind, *(format_amount(figure) for figure in sums.values()))
+        sums[total["agency"], total["agency_name"], total["kind"]].update({figure: int(total[figure]) for figure in figures})
+    for (agency, name, kind), added in sorted(sums.items()):
+        table.add_row(agency, name, kind, *(format_amount(added[figure]) for figure in figures))
     table.add_section()
     for total in totals["sum"]:
-        table.add_row("all", "", "", *(format_amount(figure) for figure in _figures(total).values()), style="bold")
+        table.add_row("all", "", "", *(format_amount(int(total[figure])) for figure in figures), style="bold")
     return table
 
 
 def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
-
-
-def _figures(total: Mapping[str, Any]) -> dict[str, int]:
-    return {name: int(total[name]) for name in ("count", "collected", "reported", "difference")}
 
 
 def _discrepancies(found: Sequence[Mapping[str, Any]]) -> Table:

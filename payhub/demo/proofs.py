@@ -47,9 +47,9 @@ def all_proofs(hub: Hub, day: Evidence) -> Iterator[Proof]:
 
 
 def _sums(day: Evidence) -> Proof:
-    collected = sum(total["collected"] for total in day.sums)
-    figures = f"{format_amount(day.due)} = {format_amount(day.owed)} = {format_amount(collected)} VND"
-    return Proof("lines of paid payments = owed in the ledger = totals of the agencies", day.due == day.owed == collected, figures)
+    owed = sum(total["owed"] for total in day.sums)
+    figures = f"{format_amount(day.due)} = {format_amount(day.owed)} = {format_amount(owed)} VND"
+    return Proof("lines of paid payments = owed in the ledger = totals of the agencies", day.due == day.owed == owed, figures)
 
 
 def _differences(day: Evidence) -> Proof:
@@ -57,7 +57,7 @@ def _differences(day: Evidence) -> Proof:
     unproven = {each.reference for each in day.planned if each.asked in {"omit", "amount"}}
     explained = sum(day.attempts[reference].confirmed or 0 for reference in unproven)
     figures = f"{format_amount(difference)} = {format_amount(explained)} VND"
-    return Proof("collected - reported = what the gateway was told to omit or change", difference == explained, figures)
+    return Proof("collected - reversed - reported = what the gateway was told to omit or change", difference == explained, figures)
 
 
 def _callbacks(day: Evidence) -> Iterator[Proof]:

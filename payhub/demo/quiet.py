@@ -8,12 +8,16 @@ from typing import Any
 import requests
 from sqlalchemy import Engine, text
 
-# What the hub still has to do; an open payment is finished only where nothing will end it soon.
+# What the hub still has to do; an open payment is finished only where nothing will end it soon. A refund that waits for another one
+# of the same money, which only people can end, waits for them.
 _PENDING = text(
     """
     SELECT
       (SELECT count(*) FROM attempt WHERE state IN ('created', 'started', 'unknown') AND next_check_at IS NOT NULL) AS attempts,
       (SELECT count(*) FROM payment WHERE state = 'open' AND expires_at < now() + interval '1 minute') AS expiries,
+      (SELECT count(*) FROM refund WHERE next_at < now() + interval '1 minute' AND NOT EXISTS (
+         SELECT FROM refund first WHERE first.attempt_id = refund.attempt_id AND first.state = 'unknown' AND first.next_at IS NULL
+       )) AS refunds,
       (SELECT count(*) FROM event WHERE position IS NULL) AS events,
       (SELECT count(*) FROM webhook_endpoint WHERE after_position < (SELECT coalesce(max(position), 0) FROM event)) AS endpoints,
       (SELECT count(*) FROM delivery WHERE state = 'due') AS deliveries,

@@ -75,7 +75,7 @@ def refund_submitted(session: Session, fact: Fact, parts: Parts) -> None:
 
 
 def refund_failed(session: Session, fact: Fact, parts: Parts, *, gone: bool = False) -> None:
-    """Nothing went back: refunds_due / owed, or unapplied; or differences where the payment was reversed meanwhile (`gone`)."""
+    """Nothing went back: refunds_due / owed, or unapplied; or differences where it was reversed or lost meanwhile (`gone`)."""
     _write(session, "refund_failed", fact, ("refunds_due", "differences" if gone else _held(parts), parts))
 
 

@@ -89,6 +89,8 @@ class PaymentLine(Base):
     retained: Mapped[int]
     dossier_claim: Mapped[uuid.UUID | None]
     """Digest of (portal, dossier, fee) while this line is open or paid: the same fee is not asked twice unless said so."""
+    released_claim: Mapped[uuid.UUID | None]
+    """The claim it had until all of it was given back: it has it again where the gateway corrects that."""
 
 
 class Attempt(Base):

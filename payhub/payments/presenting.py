@@ -20,7 +20,7 @@ from payhub.payments.states import DisputeState, PaymentState, RefundState
 from payhub.registers import Registers
 
 PAYMENT_VIEW = PaymentView()
-_SHOWN_AS = {DisputeState.OPENED: "disputed", DisputeState.LOST: "charged_back"}
+_SHOWN_AS: Mapping[str, str] = {DisputeState.OPENED: "disputed", DisputeState.LOST: "charged_back"}
 
 
 def describe(

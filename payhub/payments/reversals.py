@@ -12,12 +12,14 @@ from sqlalchemy import func, select
 from payhub.discrepancies.service import open_ as open_discrepancy
 from payhub.ledger import facts, shares
 from payhub.payments.change import Change
+from payhub.payments.disputes import shortfall
+from payhub.payments.disputes.models import Dispute
 from payhub.payments.models import Allocation, Payment, UnappliedReceipt
 from payhub.payments.recording import record, release_claims
 from payhub.payments.refunds.changing import Giving
 from payhub.payments.refunds.models import Refund
 from payhub.payments.refunds.standing import lines_of
-from payhub.payments.states import TAKEN, WAITING, AttemptState, PaymentState, RefundState
+from payhub.payments.states import TAKEN, WAITING, AttemptState, DisputeState, PaymentState, RefundState
 
 
 def reverse(change: Change) -> None:
@@ -36,6 +38,7 @@ def reverse(change: Change) -> None:
         _empty(change, receipt)
         for payment in allocated:
             _unpay(change, payment)
+    _tell_of_disputes(change)
     change.disagree("reversed", attempt.confirmed or 0, {"confirmed": attempt.confirmed})
 
 
@@ -88,6 +91,13 @@ def _settle_refunds(change: Change) -> None:
             refund.next_at = None
         else:
             _claim(change, refund)
+
+
+def _tell_of_disputes(change: Change) -> None:
+    """What a lost dispute had taken left twice too."""
+    lost = select(Dispute).where(Dispute.attempt_id == change.attempt.id, Dispute.state == DisputeState.LOST)
+    for dispute in change.session.scalars(lost.order_by(Dispute.id)).all():
+        shortfall.tell(change.session, change.account, change.attempt, dispute, change.now)
 
 
 def _claim(change: Change, refund: Refund) -> None:

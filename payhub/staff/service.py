@@ -54,11 +54,15 @@ def propose(
         "content_text": written, "content_hash": hash_of(written), "state": ProposalState.PROPOSED.value, "proposed_by": by.id,
         "proposed_at": now,
     }  # fmt: skip
+    same = (Proposal.kind == kind, Proposal.target == target, Proposal.content_hash == values["content_hash"])
+    # Looked at before it is written: whoever decides on it now holds its row, and may wait for what the proposer holds.
+    known = session.scalar(select(Proposal.id).where(*same, _OPEN))
+    if known is not None:
+        raise AlreadyProposed(known)
     fresh = insert(Proposal).values(**values)
     once = fresh.on_conflict_do_nothing(index_elements=["kind", "target", "content_hash"], index_where=_OPEN)
     proposal: Proposal | None = session.scalar(once.returning(Proposal))
     if proposal is None:
-        same = (Proposal.kind == kind, Proposal.target == target, Proposal.content_hash == values["content_hash"])
         raise AlreadyProposed(session.scalar(select(Proposal.id).where(*same, _OPEN)))
     facts = {"kind": kind, "target": target, "target_seq": target_seq, "content_hash": proposal.content_hash.hex()}
     _record(session, "proposed", proposal, by.id, now, facts)

@@ -6,7 +6,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from payhub.http import PROBLEM
-from payhub.payments.states import PaymentState
+from payhub.payments.states import DisputeState, PaymentState
 from payhub.staff.states import ProposalState
 
 
@@ -51,6 +51,8 @@ def test_an_answer_is_promised_whole(document) -> None:
     schemas = document["components"]["schemas"]
     answered = {"Payment", "Line", "PaymentPage", "Proposal", "Principal", "ProposalPage", "Settlement", "Reject", "Run", "Class"}
     answered |= {"Discrepancy", "DiscrepancyPage", "Totals", "Total", "Sum", "Refund", "RefundList", "StaffRefund", "Try"}
+    answered |= {"Dispute", "DisputeLine", "DisputeList", "StaffDispute", "StaffDisputeList", "UnappliedReceipt", "Allocation", "Given"}
+    answered |= {"UnappliedReceiptDetails", "UnappliedReceiptPage"}
     for name in answered:
         assert schemas[name]["required"] == sorted(schemas[name]["properties"]), name
 
@@ -68,6 +70,7 @@ def test_states_are_listed(document) -> None:
 
     assert states("Payment") == {*PaymentState, "processing", "cancelling"}
     assert states("Proposal") == set(ProposalState)
+    assert states("Dispute") == set(DisputeState)
     assert states("Run") == {"waiting", "running", "done", "failed"}
     assert states("Discrepancy") == {"open", "assigned", "proposed", "resolved"}
 

@@ -18,7 +18,8 @@ from gateways.vnpay import signed_text
 from payhub.clock import LOCAL
 from payhub.payments import closing
 from payhub.payments.models import Attempt, Payment
-from payhub.payments.outcomes import find, record, release_claims, under_lock
+from payhub.payments.outcomes import find, under_lock
+from payhub.payments.recording import record, release_claims
 from payhub.payments.states import PaymentState
 
 PAYER = {

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import Engine, TextClause, event, text
+import requests
+from sqlalchemy import Connection, Engine, TextClause, event, text
 
 from gateways.registry import GATEWAYS
+from gateways.simulator import SimulatorConfig, serving
 from payhub.app import create_app
+from payhub.demo.seed import DEVELOPMENT_SECRET
 from payhub.hub import Hub, build
 from payhub.ids import public_id, read_public_id
 from payhub.payments import attempts
+from payhub.payments.refunds import sending
 
 WIDE = 16
 Act = Callable[[], Any]
@@ -66,16 +71,20 @@ class Crowd:
         """Do all at once while somebody else holds the payment; let it go when all are in the queue, or done without it."""
         return self.behind(_HOLD, {"id": payment_id}, acts)
 
-    def behind(self, hold: TextClause, told: Mapping[str, Any], acts: Sequence[Act]) -> list[Any]:
-        """Do all at once while somebody else holds what this statement locks; let it go when all are in the queue, or done."""
-        waiting = 0
+    def behind(self, hold: TextClause, told: Mapping[str, Any], acts: Sequence[Act], *, in_turn: bool = False) -> list[Any]:
+        """Do all at once while somebody else holds what this statement locks; let it go when all are in the queue, or done.
+
+        `in_turn` they queue up as they stand.
+        """
         with self._observer.connect() as holder, self._observer.connect() as observer:
             with holder.begin():
                 holder.execute(hold, told)
-                doing = [self._pool.submit(act) for act in acts]
-                while waiting + sum(each.done() for each in doing) < len(acts):
-                    waiting = observer.scalar(_WAITING)
-                    observer.rollback()
+                doing: list[Future[Any]] = []
+                for act in acts:
+                    doing.append(self._pool.submit(act))
+                    if in_turn:
+                        _wait_for(doing, observer)
+                _wait_for(doing, observer)
             return [each.result() for each in doing]
 
     def _wait_for_all(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -129,6 +138,14 @@ class Crowd:
         return answer.json["RspCode"]
 
 
+def _wait_for(doing: Sequence[Future[Any]], observer: Connection) -> None:
+    """Wait until each of these stands in a queue, or is done."""
+    waiting = 0
+    while waiting + sum(each.done() for each in doing) < len(doing):
+        waiting = observer.scalar(_WAITING)
+        observer.rollback()
+
+
 @contextmanager
 def wide(settings: Any, hub: Hub) -> Iterator[Hub]:
     broad = dataclasses.replace(settings, database=dataclasses.replace(settings.database, pool_size=WIDE))
@@ -147,3 +164,106 @@ def crowd(hub: Hub, settings: Any, keys: dict[str, str], sign: Callable[..., str
         gathered = Crowd(made, hub.db.engine, keys, sign)
         yield gathered
         gathered.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class Paid:
+    """A payment whose money the gateway has."""
+
+    id: uuid.UUID
+    public: str
+    reference: str
+    transaction: str
+    amount: int
+
+
+class Till:
+    """VNPAY's side over HTTP, and everybody who gives back what it took."""
+
+    def __init__(self, crowd: Any, url: str, clock: Any, approvers: list[Any]) -> None:
+        self.crowd, self.url, self.clock, self.approvers = crowd, url, clock, approvers
+
+    def paid(self, *lines: dict[str, Any]) -> Paid:
+        asked = self.crowd.ask(self.crowd.body(**({"lines": list(lines)} if lines else {})))
+        payment = read_public_id("pay", asked.json["id"], "test")
+        redirect = attempts.start(self.crowd.hub, payment, "vnpay-main", uuid.uuid4(), "203.0.113.5")
+        assert redirect is not None
+        told = requests.post(f"{self.url}/simulator/payments", json={"pay_url": redirect.url}, timeout=10).json()["order"]
+        paid = Paid(payment, asked.json["id"], told["reference"], told["transaction"], told["amount"])
+        assert self.says(paid, PayDate=told["pay_date"]) == "00"
+        return paid
+
+    def says(self, paid: Paid, **changes: str) -> str:
+        return self.crowd.call_back(self.crowd.message(paid.reference, paid.amount, TransactionNo=paid.transaction, **changes))
+
+    def reverse(self, paid: Paid) -> str:
+        return self.says(paid, TransactionStatus="04")
+
+    def will(self, scenario: str) -> None:
+        told = [{"default": True, "scenario": scenario}]
+        requests.post(f"{self.url}/simulator/refund-scenarios", json=told, timeout=10).raise_for_status()
+
+    def given(self) -> list[tuple[str, int]]:
+        """What the gateway's books gave back: the order and how much, one for each request it took."""
+        refunds = requests.get(f"{self.url}/simulator/books", timeout=10).json()["refunds"]
+        return [(refund["original_reference"], refund["amount"]) for refund in refunds if refund["taken"]]
+
+    def ask(self, paid: Paid, *amounts: int, key: str | None = None) -> Any:
+        wanted = amounts or (paid.amount,)
+        lines = [{"number": number, "amount": amount} for number, amount in enumerate(wanted, start=1) if amount]
+        return self.post(f"payments/{paid.public}/refunds", {"lines": lines, "reason": "requested_by_citizen"}, key)
+
+    def withdraw(self, refund: dict[str, Any]) -> Any:
+        return self.post(f"refunds/{refund['id']}/withdraw")
+
+    def post(self, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.crowd.keys['dvc-bo-tu-phap']}", "Idempotency-Key": key or uuid.uuid4().hex}
+        return self.crowd.app.test_client().post(f"/v1/{path}", json=body, headers=headers)
+
+    def approve(self, proposal: str, who: int = 0) -> Any:
+        person = self.approvers[who]
+        return person.post(self.crowd.app.test_client(), f"/v1/proposals/{proposal}/approve", {"totp": person.code()})
+
+    def decline(self, proposal: str, who: int = 1) -> Any:
+        body = {"reason": "không đủ hồ sơ"}
+        return self.approvers[who].post(self.crowd.app.test_client(), f"/v1/proposals/{proposal}/decline", body)
+
+    def approved(self, refund: dict[str, Any]) -> uuid.UUID:
+        """Approve; a code works once, so time passes. Return the refund's id."""
+        self.clock.pass_(seconds=30)
+        answer = self.approve(refund["proposal"])
+        assert answer.status_code == 200, answer.json
+        return read_public_id("ref", refund["id"], "test")
+
+    def step(self, refund_id: uuid.UUID) -> None:
+        sending.step(self.crowd.hub, refund_id)
+
+    def requested(self, paid: Paid) -> dict[str, Any]:
+        answer = self.ask(paid)
+        assert answer.status_code == 201, answer.json
+        return answer.json
+
+
+@pytest.fixture
+def till(crowd, hub, clock, minh, hoa) -> Iterator[Till]:
+    terminals = {"PAYHUB01": (DEVELOPMENT_SECRET, "http://127.0.0.1:9/never")}
+    with serving(SimulatorConfig(terminals=terminals, mode="test", port=0, mix={"lost": 1}, clock=clock.now)) as url:
+        with hub.db.engine.begin() as connection:
+            connection.execute(
+                text("UPDATE gateway_account SET endpoints = jsonb_build_object('pay', :pay ::text, 'api', :api ::text)"),
+                {"pay": f"{url}/paymentv2/vpcpay.html", "api": f"{url}/merchant_webapi/api/transaction"},
+            )
+        crowd.hub.cache.fresh()
+        yield Till(crowd, url, clock, [minh, hoa])
+
+
+@pytest.fixture
+def queue(crowd) -> Callable[..., list[Any]]:
+    """Let acts wait for a lock in the order they stand, the next time in the other, and so on."""
+    turns = itertools.count()
+
+    def line_up(hold: Any, told: dict[str, Any], acts: list[Any]) -> list[Any]:
+        step = 1 if next(turns) % 2 else -1
+        return crowd.behind(hold, told, acts[::step], in_turn=True)[::step]
+
+    return line_up

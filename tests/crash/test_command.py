@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from payhub.demo.crash import __main__ as command
-from payhub.demo.crash.checks import Check, Kind
+from payhub.demo.crash.kinds import Check, Kind
 from payhub.demo.crash.round import Round
 from payhub.demo.errors import DemoFailed
 
@@ -18,7 +18,7 @@ def rounds(monkeypatch):
     def begin(checks):
         def run_round(home, seed, size, say):
             run.append(seed)
-            return Round(seed, Counter(web=size.kills), 204, {"paid": 150}, {}, {}, checks, 1.0)
+            return Round(seed, Counter(web=size.kills), 204, {"paid": 150}, {"succeeded": 20, "failed": 4}, 1, {}, {}, checks, 1.0)
 
         monkeypatch.setattr(command, "run_round", run_round)
         return run
@@ -33,14 +33,14 @@ def last_line(capsys):
 def test_the_last_line_counts(rounds, capsys):
     run = rounds([Check("a payment", Kind.LOST, [], 9)])
     assert command.main(["--rounds", "3", "--kills", "7", "--seed", "5"]) == 0
-    assert last_line(capsys) == "crash: 3 rounds, 21 kills, 612 payments, 0 lost, 0 doubled"
+    assert last_line(capsys) == "crash: 3 rounds, 21 kills, 612 payments, 72 refunds, 0 lost, 0 doubled"
     assert run == [5, 6, 7]
 
 
 def test_the_first_round_that_fails_is_the_last(rounds, capsys):
     run = rounds([Check("a payment", Kind.LOST, ["pay_1", "pay_2"], 9), Check("a law", Kind.WRONG, ["x"], 1)])
     assert command.main(["--rounds", "3", "--seed", "5"]) == 1
-    assert last_line(capsys) == "crash: 1 rounds, 8 kills, 204 payments, 2 lost, 0 doubled, 1 wrong"
+    assert last_line(capsys) == "crash: 1 rounds, 8 kills, 204 payments, 24 refunds, 2 lost, 0 doubled, 1 wrong"
     assert run == [5]
 
 

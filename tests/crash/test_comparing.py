@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from payhub.demo.crash.books import Attempt, Books
-from payhub.demo.crash.checks import Kind, compare
+from payhub.demo.crash.books import Attempt, Books, Refund
+from payhub.demo.crash.checks import compare
+from payhub.demo.crash.kinds import Kind
 from payhub.demo.crash.portal import Asked, PersistentPortal
 
 APPLIED = ["j1 applied"]
@@ -25,7 +26,7 @@ def attempt(state, **changed):
 def portal():
     with PersistentPortal("portal", "http://127.0.0.1:9", threading.Event()) as portal:
         for number in ("1", "2"):
-            portal.asked.append(Asked(f"key-{number}", {}, {"id": f"pay_{number}"}))
+            portal.asked.append(Asked(f"key-{number}", "/v1/payments", {}, {"id": f"pay_{number}"}))
         portal.ids["pay_1", 3].add("msg_1")
         portal.bodies["msg_1"].add(b"digest")
         portal.heard["msg_1"] = {"data": {"payment": "pay_1", "sequence": 3}}
@@ -43,7 +44,25 @@ def books(portal):
         receivable=500,
         orders={"PH1": order("00", 500)},
         portals=[portal],
+        refunds={},
+        given=[],
     )
+
+
+def request(reference, amount, taken=True):
+    return {"reference": reference, "original_reference": "PH1", "amount": amount, "taken": taken}
+
+
+def refund(state="succeeded", tries=(("RF1", "accepted"),), **changed):
+    return replace(Refund(state, 200, "PH1", list(tries), waits=False, disputed=False), **changed)
+
+
+@pytest.fixture
+def given(books, portal):
+    """200 of the 500 that were paid went back."""
+    portal.asked_back.append(Asked("key-3", "/v1/payments/pay_1/refunds", {}, {"id": "ref_1"}))
+    paid = replace(books.attempts["PH1"], facts=[*APPLIED, "j2 refund_taken"], receivable=300)
+    return replace(books, attempts={"PH1": paid}, receivable=300, refunds={"ref_1": refund()}, given=[request("RF1", 200)])
 
 
 def found(books):
@@ -144,3 +163,72 @@ def test_an_event_under_two_ids_is_doubled(books, portal):
 
 def test_a_paid_payment_needs_its_event(books):
     assert (Kind.LOST, "a paid payment without the event that says so") in found(replace(books, events={}))
+
+
+def test_a_refund_on_both_sides_has_nothing_to_be_found(given):
+    assert not found(given)
+
+
+def not_booked(books, **changed):
+    """The same day with a refund that took nothing."""
+    return replace(books, attempts={"PH1": attempt("succeeded")}, receivable=500, **changed)
+
+
+def test_a_refund_that_was_answered_and_is_gone_is_lost(given):
+    assert (Kind.LOST, "a refund that a portal was answered with is gone") in found(not_booked(given, refunds={}))
+
+
+def test_a_refund_nobody_asked_for_is_wrong(given, portal):
+    portal.asked_back.clear()
+    assert found(given) == {(Kind.WRONG, "a refund of which no portal was told")}
+
+
+def test_money_that_went_back_and_is_not_known_is_lost(given):
+    forgotten = {"ref_1": refund("failed", [("RF1", "refused")])}
+    assert found(not_booked(given, refunds=forgotten)) == {(Kind.LOST, "money given back that the hub knows nothing of")}
+    unknown = refund("unknown", [("RF1", "unknown")])
+    assert found(not_booked(given, refunds={"ref_1": replace(unknown, disputed=True)})) == set()
+    assert (Kind.WRONG, "a refund nobody knows of, and nobody is told") in found(not_booked(given, refunds={"ref_1": unknown}))
+
+
+def test_money_that_did_not_go_back_is_wrong(given):
+    refused = replace(given, given=[request("RF1", 200, taken=False)])
+    assert found(refused) == {(Kind.WRONG, "money that the hub gave back and the gateway did not")}
+
+
+def test_another_amount_given_back_is_wrong(given):
+    assert found(replace(given, given=[request("RF1", 199)])) == {(Kind.WRONG, "another amount given back than was asked")}
+
+
+def test_a_refund_that_is_not_booked_is_lost_and_one_booked_twice_is_doubled(given):
+    assert (Kind.LOST, "money that is not booked") in found(changed_attempt(given, facts=APPLIED, receivable=500))
+    twice = changed_attempt(given, facts=[*APPLIED, "j2 refund_taken", "j3 refund_taken"], receivable=100)
+    assert (Kind.DOUBLED, "money that is booked twice") in found(twice)
+
+
+def test_a_request_sent_twice_is_doubled(given):
+    again = replace(given, given=[*given.given, request("RF1", 200, taken=False)])
+    assert (Kind.DOUBLED, "a request to give back that was sent twice") in found(again)
+
+
+def test_a_request_the_hub_never_wrote_is_lost(given):
+    strange = replace(given, given=[*given.given, request("RF9", 200, taken=False)])
+    assert found(strange) == {(Kind.LOST, "a request to give back that the hub never wrote")}
+
+
+def test_a_second_request_while_the_first_has_no_answer_is_doubled(given):
+    again = {"ref_1": refund(tries=[("RF1", "unknown"), ("RF2", "accepted")])}
+    books = replace(given, refunds=again, given=[request("RF2", 200)])
+    assert found(books) == {(Kind.DOUBLED, "a second request after one without an answer")}
+    both = replace(books, given=[request("RF1", 200), request("RF2", 200)])
+    assert (Kind.DOUBLED, "a refund that went back twice") in found(both)
+
+
+def test_more_back_than_was_paid_is_doubled(given):
+    more = replace(given, given=[request("RF1", 600)])
+    assert (Kind.DOUBLED, "more given back than was paid") in found(more)
+
+
+def test_a_refund_that_waits_for_ever_is_wrong(given):
+    waiting = not_booked(given, refunds={"ref_1": refund("approved", [], waits=True)}, given=[])
+    assert found(waiting) == {(Kind.WRONG, "a refund that never came to rest")}

@@ -1,6 +1,6 @@
 """One small round: everything is killed once and more under load, and nothing is lost or doubled."""
 
-from payhub.demo.crash.checks import Kind
+from payhub.demo.crash.kinds import Kind
 from payhub.demo.crash.round import Size, run_round
 from payhub.demo.crash.strikes import TARGETS
 

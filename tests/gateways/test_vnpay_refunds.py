@@ -225,6 +225,11 @@ def test_an_answer_about_another_amount_decides_nothing_and_tells_it(code):
     assert answered({"Amount": ""}).outcome is U
 
 
+def test_what_is_said_of_the_payment_is_no_amount_of_a_refund():
+    notice = found({"TransactionType": "01", "TransactionStatus": "00", "Amount": "15000000"}, order=PART)
+    assert (notice.outcome, notice.amount) == (U, None)
+
+
 def test_a_part_is_a_part():
     part = {"TransactionType": "03", "Amount": "5000000"}
     assert (answered(part, order=PART).outcome, found(part, order=PART).outcome) == (A, A)

@@ -127,6 +127,7 @@ def test_migrations_go_down_and_up_and_say_what_the_models_say(servers, admin) -
     from alembic.migration import MigrationContext
     from sqlalchemy import create_engine, make_url
 
+    registry()  # every room's models are known from here on
     name = f"migrations_{uuid.uuid4().hex[:8]}"
     admin(f"CREATE DATABASE {name}")
     engine = create_engine(make_url(servers.database_url).set(database=name))

@@ -14,10 +14,15 @@ import pytest
 from sqlalchemy import select, text
 
 from gateways.base import Notice, Outcome
+from payhub.clock import local_date
 from payhub.hub import Hub
 from payhub.ids import read_public_id
 from payhub.payments import attempts, outcomes
 from payhub.payments.models import Attempt
+from payhub.payments.refunds import sending
+from payhub.payments.refunds import service as refunding
+from payhub.payments.refunds.changing import latest_try
+from payhub.payments.refunds.models import Refund
 from reconciliation import runs
 from reconciliation.models import Run
 from reconciliation.settlements import Imported, import_settlement
@@ -114,6 +119,11 @@ class Desk:
         """Return the row a faithful file has of a paid attempt."""
         return Row(attempt.reference, attempt.confirmed or attempt.amount, attempt.gateway_on or self.day).but(**changes)
 
+    def refund_row(self, refund: Given, **changes: Any) -> Row:
+        """Return the row a file has of a refund that names it by our reference."""
+        row = Row(refund.reference, refund.amount, refund.on, kind="HOAN_TIEN", transaction=refund.transaction or f"R{refund.reference}")
+        return row.but(**changes)
+
     def write(
         self, rows: Iterable[Row], *, count: Any = None, total: Any = None, header: Iterable[str] = HEADER, trailer: bool = True
     ) -> bytes:
@@ -189,9 +199,75 @@ class Desk:
                 for table in tables or every
             }
 
+    def learn(self) -> int:
+        """Do what is done once an hour: run the days again of which the hub has learned more; return how many."""
+        with self.hub.db.session() as session:
+            learned = runs.ask_learned(session, self.hub.clock.now())
+        self.carry_out()
+        return len(learned)
+
     def count(self, table: str) -> int:
         with self.hub.db.session() as session:
             return session.scalar(text(f"SELECT count(*) FROM {table}"))
+
+
+@dataclass(frozen=True)
+class Given:
+    """A refund as its last request stands."""
+
+    id: uuid.UUID
+    reference: str
+    order: str
+    amount: int
+    on: date
+    state: str
+    transaction: str | None
+
+
+class Treasury:
+    """Two people who give money back at the gateway that took it, and the worker who sends it."""
+
+    def __init__(self, hub: Hub, clock: Any, gateway: Any, clerk: Any, approver: Any) -> None:
+        self.hub, self.clock, self.gateway, self.clerk, self.approver = hub, clock, gateway, clerk, approver
+
+    def give(self, payment: dict[str, Any], amount: int, *, will: str = "accepted") -> Given:
+        """Give an amount of a payment's first line back; `will` is what the gateway does with it."""
+        self.gateway.will(will)
+        asked = {"lines": [{"number": 1, "amount": amount}], "reason": "other"}
+        with self.hub.db.session() as session:
+            payment_id = read_public_id("pay", payment["id"], "test")
+            refund = refunding.request(self.hub, session, payment_id, asked, self.clerk.person.principal, portal_id=None)
+        # Each code works once.
+        self.clock.pass_(seconds=30)
+        self.approver.approve(refund.proposal_id)
+        sending.step(self.hub, refund.id)
+        return self.seen(refund.id)
+
+    def again(self, refund: Given, *, will: str = "accepted") -> Given:
+        """Send a refund that failed once more."""
+        self.gateway.will(will)
+        with self.hub.db.session() as session:
+            refunding.retry(self.hub, session, refund.id, self.clerk.person.principal)
+        sending.step(self.hub, refund.id)
+        return self.seen(refund.id)
+
+    def ask(self, refund: Given, **later: float) -> Given:
+        """Let time pass and ask the gateway what became of a refund."""
+        self.clock.pass_(**(later or {"hours": 1}))
+        sending.step(self.hub, refund.id)
+        return self.seen(refund.id)
+
+    def seen(self, refund_id: uuid.UUID) -> Given:
+        with self.hub.db.session() as session:
+            last = latest_try(session, refund_id)
+            order = session.get_one(Attempt, last.attempt_id).reference
+            amount = session.get_one(Refund, refund_id).amount
+        return Given(refund_id, last.reference, order, amount, local_date(last.asked_at), last.state, last.gateway_transaction)
+
+
+@pytest.fixture
+def treasury(hub: Hub, clock: Any, gateway: Any, lan: Any, minh: Any) -> Treasury:
+    return Treasury(hub, clock, gateway, lan, minh)
 
 
 @pytest.fixture

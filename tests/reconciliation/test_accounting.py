@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from gateways.base import Outcome
+from payhub.clock import LOCAL, local_date
+from payhub.payments.models import Attempt
 from reconciliation import matching
 from reconciliation.matching import Scope
 from reconciliation.settlements import current
@@ -84,7 +86,7 @@ def test_every_line_of_both_sides_is_accounted_for_once_and_the_money_adds_up(de
         once = session.execute(text(
             "SELECT count(*) FROM verdict WHERE class IS NULL OR disputed IS NULL"
             " UNION ALL SELECT count(line_id) - count(DISTINCT line_id) FROM verdict"
-            " UNION ALL SELECT count(attempt_id) - count(DISTINCT attempt_id) FROM verdict"
+            " UNION ALL SELECT count(our_id) - count(DISTINCT our_id) FROM verdict"
         )).scalars().all()  # fmt: skip
         disputed = session.scalar(text("SELECT count(*) FROM verdict WHERE disputed"))
     assert once == [0, 0, 0]
@@ -115,6 +117,57 @@ def test_files_in_any_order_end_in_the_same_classes_and_disputes(desk, hub, data
             desk.settle(files[number], days[number] + shift)
         classes = [desk.classes(day + shift) for day in days]
         outcomes.append((classes, _disputes(hub, names, shift, days[0] + shift, days[2] + shift)))
+    assert outcomes[0] == outcomes[1]
+
+
+# A refund: of which payment, asked for on which day, what becomes of it, whose reference files give it, and in which of three they do.
+REFUNDS = st.lists(
+    st.tuples(
+        st.integers(0, 1), st.integers(0, 2), st.sampled_from(["accepted", "accepted", "unknown_done", "unknown_not_done", "refused"]),
+        st.sampled_from(["refund", "order", "number"]), st.lists(st.integers(0, 2), max_size=2),
+    ),
+    min_size=1, max_size=3,
+)  # fmt: skip
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(wanted=REFUNDS, arrival=st.permutations(range(4)))
+def test_refunds_files_and_answers_in_any_order_end_in_the_same_classes_and_disputes(
+    desk, hub, clock, pay, treasury, wanted, arrival
+) -> None:
+    outcomes = []
+    for order in (range(4), arrival):
+        days = [local_date(clock.now()) + number * ONE for number in range(40, 43)]
+        at_ten = [datetime.combine(day, time(10), LOCAL) for day in days]
+        clock.set(at_ten[0])
+        payments, refunds, files, names = [pay(), pay()], [], [[], [], []], {}
+        for number, (which, asked_on, will, named, listed_on) in enumerate(sorted(wanted, key=lambda each: each[1])):
+            clock.set(max(at_ten[asked_on], clock.now()))
+            # Of one payment no second refund is sent while a first has no answer.
+            payment = payments[which] if will == "accepted" else pay()
+            refund = treasury.give(payment, 50_000, will=will)
+            refunds.append(refund)
+            names |= {refund.reference: f"R{number}", refund.order: f"P{number}"}
+            changes = {"refund": {}, "order": {"reference": refund.order}, "number": {"reference": ""}}[named]
+            for file in listed_on:
+                files[file].append(desk.refund_row(refund, on=days[file], **changes))
+            names[f"transaction {desk.refund_row(refund).transaction}"] = f"R{number}"
+        with hub.db.session() as session:
+            paid = session.scalars(select(Attempt).where(Attempt.gateway_on.in_(days))).all()
+        for attempt in paid:
+            files[days.index(attempt.gateway_on)].append(desk.row_of(attempt))
+        clock.set(at_ten[2] + 2 * ONE)
+        for step in order:
+            clock.pass_(hours=1)
+            if step:
+                desk.settle(files[step - 1], days[step - 1])
+            else:
+                for refund in refunds:
+                    treasury.ask(refund, seconds=1)
+        clock.pass_(hours=1)
+        desk.learn()
+        assert desk.learn() == 0
+        outcomes.append(([desk.classes(day) for day in days], _disputes(hub, names, days[0] - days[0].min, days[0], days[2])))
     assert outcomes[0] == outcomes[1]
 
 

@@ -10,6 +10,7 @@ from redis import Redis
 from rq import SimpleWorker
 from rq.timeouts import TimerDeathPenalty
 
+from gateways.base import Outcome
 from payhub import jobs as payhub_jobs
 from reconciliation import commands, jobs
 from reconciliation.errors import SettlementMissing
@@ -227,3 +228,11 @@ def test_totals_and_discrepancies_are_printed(desk, payhub) -> None:
     ]  # fmt: skip
     assert ["missing_at_hub", "1", "5.000", "VND"] in [line.split() for line in payhub("discrepancies").output.splitlines()]
     assert "no open discrepancies" in payhub("discrepancies", "--date", "2026-11-19").output
+
+
+def test_totals_show_what_left_on_days_when_something_did(desk, payhub) -> None:
+    desk.pay()
+    desk.say(desk.pay(), Outcome.REVERSED)
+    printed = payhub("totals", "2026-11-20").output.splitlines()
+    assert printed[1].split() == ["agency", "kind", "count", "collected", "reversed", "owed", "reported", "difference", "currency"]
+    assert printed[-1].split() == ["TOTAL", "1", "400.000", "200.000", "200.000", "0", "200.000", "VND"]

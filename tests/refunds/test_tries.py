@@ -13,21 +13,6 @@ def payment(pay):
     return pay()
 
 
-@pytest.fixture
-def reverse(hub, client, sign, rows):
-    """The gateway's word that the payment it had confirmed is reversed."""
-
-    def say() -> str:
-        [(reference, transaction, amount)] = rows("SELECT reference, gateway_transaction, amount FROM attempt ORDER BY id DESC LIMIT 1")
-        query = sign(
-            Amount=str(amount * 100), BankCode="NCB", OrderInfo="Thu phi", PayDate="20261120100500", ResponseCode="00",
-            TransactionStatus="04", TmnCode="PAYHUB01", TransactionNo=transaction, TxnRef=reference,
-        )  # fmt: skip
-        return client.get(f"/callbacks/vnpay/vnpay-main?{query}").json["RspCode"]
-
-    return say
-
-
 def test_a_refused_refund_leaves_the_money_owed_and_may_be_sent_again(payment, desk, gateway, rows, owed) -> None:
     gateway.will("refused")
     refund = desk.refund(payment)

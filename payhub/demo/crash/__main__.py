@@ -12,7 +12,7 @@ import requests
 from rich.console import Console
 
 from payhub.demo import printing
-from payhub.demo.crash.checks import Kind
+from payhub.demo.crash.kinds import Kind
 from payhub.demo.crash.round import Round, Size, run_round
 from payhub.demo.errors import DemoFailed
 from payhub.demo.processes import interruptible
@@ -50,8 +50,9 @@ def summary(rounds: list[Round]) -> str:
     kills = sum(each.kills.total() for each in rounds)
     lost, doubled, wrong = (sum(each.count(kind) for each in rounds) for kind in (Kind.LOST, Kind.DOUBLED, Kind.WRONG))
     payments = sum(each.payments for each in rounds)
-    more = f", {wrong} wrong" if wrong else ""
-    return f"crash: {len(rounds)} rounds, {kills} kills, {payments} payments, {lost} lost, {doubled} doubled{more}"
+    refunds = sum(sum(each.refunds.values()) for each in rounds)
+    found = f"{lost} lost, {doubled} doubled" + (f", {wrong} wrong" if wrong else "")
+    return f"crash: {len(rounds)} rounds, {kills} kills, {payments} payments, {refunds} refunds, {found}"
 
 
 def _asked(arguments: list[str] | None) -> argparse.Namespace:
@@ -66,6 +67,8 @@ def _asked(arguments: list[str] | None) -> argparse.Namespace:
 
 def _print_round(console: Console, done: Round, home: Path) -> None:
     _print(console, f"  {_list(done.kills)} killed, {done.payments} payments ({_list(done.states)}) in {done.took_s:.0f} s")
+    cut = f", {done.cut} cut off on their way" if done.cut else ""
+    _print(console, f"  {sum(done.refunds.values())} refunds ({_list(done.refunds)}){cut}")
     if done.failures:
         _print(console, f"  portals and citizens saw {_list(done.failures)}")
     if done.ended:

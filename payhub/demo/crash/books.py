@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,19 @@ _ATTEMPTS = text(
     LEFT JOIN unapplied_receipt AS receipt ON receipt.attempt_id = attempt.id
     """
 )
+_REFUNDS = text(
+    """
+    SELECT refund.id, refund.state, refund.amount, attempt.reference AS attempt,
+           (refund.state IN ('approved', 'submitted') OR (refund.next_at IS NOT NULL AND refund.state <> 'succeeded'))
+             AND NOT EXISTS (SELECT FROM refund first WHERE first.attempt_id = refund.attempt_id
+                             AND first.state = 'unknown' AND first.next_at IS NULL) AS waits,
+           ARRAY (SELECT ARRAY [refund_try.reference, refund_try.state] FROM refund_try
+                  WHERE refund_try.refund_id = refund.id ORDER BY refund_try.number) AS tries,
+           EXISTS (SELECT FROM discrepancy WHERE kind = 'refund_unknown' AND state = 'open'
+                   AND evidence ->> 'refund' = refund.id::text) AS disputed
+    FROM refund JOIN attempt ON attempt.id = refund.attempt_id
+    """
+)
 _EVENTS = text("SELECT payment_id, seq, type FROM event WHERE type = ANY (:types)")
 _RECEIVABLE = text("SELECT coalesce(sum(amount), 0)::bigint FROM posting WHERE account = 'receivable'")
 
@@ -56,8 +70,22 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Refund:
+    """Money given back as the hub has it: of which order, and the reference and state of each request that was sent, in order."""
+
+    state: str
+    amount: int
+    attempt: str
+    tries: Sequence[tuple[str, str]]
+    waits: bool
+    """Whether the hub still has something to do about it; a refund of the same money that only people can end is waited for."""
+    disputed: bool
+    """Whether a person is told that nobody knows what became of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Books:
-    """All sides of one round. `payments` and `told` go by public id, `attempts` and `orders` by the order's reference."""
+    """All sides of one round. Payments and refunds go by public id, attempts and orders by the order's reference."""
 
     payments: Mapping[str, str]
     references: Sequence[str]
@@ -66,16 +94,27 @@ class Books:
     receivable: int
     orders: Mapping[str, Mapping[str, Any]]
     portals: Sequence[PersistentPortal]
+    refunds: Mapping[str, Refund]
+    given: Sequence[Mapping[str, Any]]
+    """Every request to give back that the gateway has in its books."""
 
     @property
     def told(self) -> Sequence[str]:
         """The payments that portals were answered with, once for each key."""
-        return [asked.payment["id"] for portal in self.portals for asked in portal.asked]
+        return [asked.answer["id"] for portal in self.portals for asked in portal.asked]
 
     @property
     def taken(self) -> dict[str, int]:
         """The money that the gateway has, by reference."""
         return {reference: order["amount"] for reference, order in self.orders.items() if order["status"] == "00"}
+
+    @property
+    def gave(self) -> Counter[str]:
+        """The money that the hub says went back, by the order it was of."""
+        gave = Counter[str]()
+        for refund in self.refunds.values():
+            gave[refund.attempt] += refund.amount if refund.state == "succeeded" else 0
+        return gave
 
     @property
     def returned(self) -> set[str]:
@@ -87,7 +126,7 @@ def _heard_of(order: Mapping[str, Any]) -> bool:
     return any(tried["rsp_code"] in {"00", "02"} for ipn in order["ipns"] if ipn["tells"] == "reversal" for tried in ipn["tries"])
 
 
-def read(hub: Hub, orders: Sequence[Mapping[str, Any]], portals: Sequence[PersistentPortal]) -> Books:
+def read(hub: Hub, gateway: Mapping[str, Any], portals: Sequence[PersistentPortal]) -> Books:
     """Read the hub's rows in one snapshot, and put everybody's beside them."""
     mode = hub.settings.mode
     with hub.db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
@@ -100,6 +139,12 @@ def read(hub: Hub, orders: Sequence[Mapping[str, Any]], portals: Sequence[Persis
             )
             for row in connection.execute(_ATTEMPTS, {"account": ACCOUNT})
         }  # fmt: skip
+        refunds = {
+            public_id("ref", row.id, mode): Refund(
+                row.state, row.amount, row.attempt, [(reference, state) for reference, state in row.tries], row.waits, row.disputed
+            )
+            for row in connection.execute(_REFUNDS)
+        }
         receivable = int(connection.scalar(_RECEIVABLE) or 0)
     return Books(
         payments={public_id("pay", row.id, mode): row.state for row in payments},
@@ -107,6 +152,8 @@ def read(hub: Hub, orders: Sequence[Mapping[str, Any]], portals: Sequence[Persis
         attempts=attempts,
         events={(public_id("pay", row.payment_id, mode), row.seq): row.type for row in events},
         receivable=receivable,
-        orders={order["reference"]: order for order in orders},
+        orders={order["reference"]: order for order in gateway["orders"]},
         portals=portals,
+        refunds=refunds,
+        given=gateway["refunds"],
     )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 from payhub.app import registry
 from payhub.demo.crash.books import Books
+from payhub.demo.crash.kinds import Check, Kind
+from payhub.demo.crash.refund_checks import check_refunds
 from payhub.hub import Hub
 from payhub.ledger.prove import prove
 
-_SHOWN = 8
 _FACTS = {
     # What books an attempt: once for its money, once more where that was taken back.
     ("succeeded", True): ["applied"],
@@ -21,33 +20,6 @@ _FACTS = {
     ("reversed", True): ["applied", "applied_reversed"],
     ("reversed", False): ["not_applicable", "unapplied_reversed"],
 }
-
-
-class Kind(StrEnum):
-    """What it means where a check fails."""
-
-    LOST = "lost"
-    DOUBLED = "doubled"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One statement, what breaks it, and among how many that was looked for."""
-
-    name: str
-    kind: Kind
-    found: Collection[object]
-    among: int
-
-    @property
-    def holds(self) -> bool:
-        """Tell whether nothing breaks it."""
-        return not self.found
-
-    def __str__(self) -> str:
-        said = f"{self.kind}: {self.name}: {len(self.found)} of {self.among}: {', '.join(sorted(map(str, self.found))[:_SHOWN])}"
-        return f"{self.name}: none of {self.among}" if self.holds else said
 
 
 def all_checks(hub: Hub, books: Books) -> Iterator[Check]:
@@ -62,6 +34,7 @@ def compare(books: Books) -> Iterator[Check]:
     yield from _payments(books)
     yield from _money(books)
     yield from _bookings(books)
+    yield from check_refunds(books)
     yield from _webhooks(books)
 
 
@@ -89,18 +62,21 @@ def _money(books: Books) -> Iterator[Check]:
     differing = {reference for reference in ours & taken.keys() if books.attempts[reference].confirmed != taken[reference]}
     other = {reference for reference in differing if books.attempts[reference].state != "conflicted"}
     yield Check("another amount than the gateway's", Kind.WRONG, other, len(ours))
-    owing = sum(books.attempts[reference].confirmed for reference in ours)
-    unequal = [] if owing == books.receivable else [f"{owing} confirmed, {books.receivable} receivable"]
+    owing = sum(books.attempts[reference].confirmed for reference in ours) - books.gave.total()
+    unequal = [] if owing == books.receivable else [f"{owing} confirmed and not given back, {books.receivable} receivable"]
     yield Check("the sum of the money is not what is receivable", Kind.WRONG, unequal, 1)
 
 
 def _bookings(books: Books) -> Iterator[Check]:
     attempts = books.attempts
     booked = {ref: Counter(fact.split()[1] for fact in attempt.facts) for ref, attempt in attempts.items()}
+    taken = Counter(refund.attempt for refund in books.refunds.values() if refund.state == "succeeded")
     wanted = {ref: Counter(_FACTS.get((attempt.state, attempt.applied), [])) for ref, attempt in attempts.items()}
+    for ref, times in taken.items():
+        wanted[ref]["refund_taken"] = times
     yield Check("money that is not booked", Kind.LOST, [ref for ref in attempts if wanted[ref] - booked[ref]], len(attempts))
     yield Check("money that is booked twice", Kind.DOUBLED, [ref for ref in attempts if booked[ref] - wanted[ref]], len(attempts))
-    receivable = {ref: attempt.confirmed if attempt.has_money else 0 for ref, attempt in attempts.items()}
+    receivable = {ref: (attempt.confirmed if attempt.has_money else 0) - books.gave[ref] for ref, attempt in attempts.items()}
     wrong = [ref for ref, attempt in attempts.items() if attempt.receivable != receivable[ref]]
     yield Check("money that is not receivable as confirmed", Kind.WRONG, wrong, len(attempts))
     applied = _repeated([attempt.payment for attempt in attempts.values() if attempt.applied])

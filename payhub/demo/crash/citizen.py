@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from payhub.demo.citizen import Citizen, Form
+from payhub.demo.citizen import Citizen, Form, reference_of
 from payhub.demo.crash.portal import AGAIN_S, PATIENCE_S
 from payhub.demo.errors import DemoFailed
 from payhub.demo.stories import Case
@@ -28,11 +28,14 @@ class _Expired(DemoFailed):
 
 
 class PatientCitizen(Citizen):
-    """One browser and somebody who reloads the page; `failures` counts the answers that said nothing. `over` sends them home."""
+    """One browser and somebody who reloads the page; `failures` counts the answers that said nothing. `over` sends them home.
+
+    `references` are the orders that were brought to the bank.
+    """
 
     def __init__(self, over: threading.Event) -> None:
         super().__init__()
-        self._over, self.failures = over, Counter[str]()
+        self._over, self.failures, self.references = over, Counter[str](), list[str]()
         self._http.hooks["response"].append(self._look)
 
     def pay(self, url: str, case: Case) -> None:
@@ -48,6 +51,7 @@ class PatientCitizen(Citizen):
             # Where the payment takes no more tries, pressing Pay leads back to its page.
             if pay_url is None or urlsplit(pay_url).path == urlsplit(url).path:
                 return
+            self.references.append(reference_of(pay_url))
             try:
                 self._until_answered(partial(self.decide, pay_url, decision, scenario, comes_back=story.comes_back))
             except _Expired:

@@ -1,4 +1,4 @@
-"""The load of a round: portals ask and citizens pay, several at a time, until told that it is enough."""
+"""The load of a round: portals ask, citizens pay, and some of it is given back, several at a time, until told that it is enough."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from typing import Self
 
 from payhub.demo.crash.citizen import PatientCitizen
 from payhub.demo.crash.portal import PersistentPortal
+from payhub.demo.crash.refunds import Refunds
 from payhub.demo.errors import DemoFailed
 from payhub.demo.stories import Case, cases
 
 _BATCH = 300
+_GIVEN_BACK = 3
+"""Of so many cases one is given back, if it was paid."""
 _EXPIRES_S = 15.0
 """A portal gives a payment at least so long: while the hub is down it may have to ask for a while."""
 
@@ -35,9 +38,9 @@ class Load:
     """Citizens at work while the context lasts; leaving it early sends them home. `over` is set when nobody is to wait any more."""
 
     def __init__(
-        self, portals: Mapping[str, PersistentPortal], cases: Iterator[Case], citizens: int, over: threading.Event
+        self, portals: Mapping[str, PersistentPortal], cases: Iterator[Case], refunds: Refunds, citizens: int, over: threading.Event
     ) -> None:
-        self._portals, self._cases, self._over = portals, cases, over
+        self._portals, self._cases, self._refunds, self._over = portals, cases, refunds, over
         self._enough, self._lock = threading.Event(), threading.Lock()
         self._threads = ThreadPoolExecutor(citizens, thread_name_prefix="citizen")
         self._citizens = citizens
@@ -86,3 +89,5 @@ class Load:
             finally:
                 with self._lock:
                     self.failures.update(citizen.failures)
+        if case.number % _GIVEN_BACK == 0:
+            self._refunds.give_back(portal, payment, case.number // _GIVEN_BACK, citizen.references)

@@ -17,12 +17,16 @@ from gateways.simulator import Delays
 from payhub.clock import local_date
 from payhub.demo import simulator
 from payhub.demo.crash.books import read
-from payhub.demo.crash.checks import Check, Kind, all_checks
+from payhub.demo.crash.checks import all_checks
+from payhub.demo.crash.kinds import Check, Kind
+from payhub.demo.crash.line import Line
 from payhub.demo.crash.load import Load, endless
 from payhub.demo.crash.portal import PersistentPortal
+from payhub.demo.crash.refunds import Refunds
 from payhub.demo.crash.service import Service
 from payhub.demo.crash.stage import Stage, Stores
 from payhub.demo.crash.strikes import plan
+from payhub.demo.crash.treasury import Treasury, hire
 from payhub.demo.quiet import Quiet, books
 from payhub.demo.run import start_processes
 from payhub.demo.seed import seed as fill
@@ -31,14 +35,19 @@ from payhub.demo.surroundings import Surroundings, alone, checkout, emptied, emp
 from payhub.hub import Hub
 
 TRIES = 12
-DELAYS = Delays(ipn_s=0.0, retry_s=1.0, timeout_s=10.0, slow_s=1.5, twice_s=1.0, reversed_s=2.0, late_s=3.0)
+DELAYS = Delays(ipn_s=0.0, retry_s=1.0, timeout_s=10.0, slow_s=1.5, twice_s=1.0, reversed_s=2.0, late_s=3.0, refund_s=1.5)
 TOLD = {
     "PAYHUB_WEB__WORKERS": "2",
     "PAYHUB_PAYMENTS__ORDER_S": "8",
-    "PAYHUB_PAYMENTS__LADDER_S": "2,4,6,8,9,10,11,12,14,16,20,25,30,40,60,90",
+    "PAYHUB_PAYMENTS__LADDER_S": "2,4,6,8,9,10,11,12,14,16,18,20,22",
+    "PAYHUB_PAYMENTS__REFUND_CONFIRM_S": "3",
+    "PAYHUB_JOBS__REFUNDS_S": "1",
     "PAYHUB_WEBHOOKS__TIMEOUT_S": "2",
 }
-"""What the hub is told besides `config/demo.toml`: two processes to be killed, and orders that end soon."""
+"""What the hub is told besides `config/demo.toml`: two processes to be killed, and orders and refunds that end soon."""
+_APPROVERS = 24
+_HOLD_S = 0.3
+"""How long a refund is on its way to the gateway: whoever is killed in that time has written it and never sent it."""
 QUIET_S = 180.0
 _DATABASE, _REDIS = "payhub_crash", 1
 _ASKED_AGAIN = 8
@@ -69,6 +78,9 @@ class Round:
     kills: Counter[str]
     payments: int
     states: Mapping[str, int]
+    refunds: Mapping[str, int]
+    cut: int
+    """How many requests to give back were cut off on their way to the gateway."""
     failures: Mapping[str, int]
     ended: Mapping[str, int]
     checks: Sequence[Check]
@@ -89,6 +101,8 @@ class _Scene:
     hub: Hub
     surroundings: Surroundings
     portals: Mapping[str, PersistentPortal]
+    refunds: Refunds
+    line: Line
     service: Service
     stage: Stage
     over: threading.Event
@@ -100,12 +114,12 @@ def run_round(home: Path, seed: int, size: Size, say: Say) -> Round:
     with _scene(home.resolve(), seed) as scene:
         load = _strike(scene, seed, size, say)
         _come_to_rest(scene, size, say)
-        orders = books(scene.surroundings.simulator_url)["orders"]
-        left = read(scene.hub, orders, list(scene.portals.values()))
+        left = read(scene.hub, books(scene.surroundings.simulator_url), list(scene.portals.values()))
         checks = list(all_checks(scene.hub, left))
     failures = sum((portal.failures for portal in left.portals), load.failures)
     return Round(
-        seed, scene.stage.kills, len(left.payments), Counter(left.payments.values()), failures, scene.service.ended, checks,
+        seed, scene.stage.kills, len(left.payments), Counter(left.payments.values()),
+        Counter(refund.state for refund in left.refunds.values()), scene.line.counts["cut"], failures, scene.service.ended, checks,
         time.monotonic() - began,
     )  # fmt: skip
 
@@ -126,30 +140,34 @@ def _scene(home: Path, seed: int) -> Iterator[_Scene]:
         emptied(surroundings.logs)
         hub = stack.enter_context(surroundings.hub())
         portals = {code: stack.enter_context(PersistentPortal(code, surroundings.base_url, over)) for code in BASKETS}
-        _fill(hub, surroundings, portals)
+        line = stack.enter_context(Line(surroundings.simulator_url, _HOLD_S))
+        _fill(hub, surroundings, portals, line)
+        treasury = Treasury(surroundings.base_url, hire(hub, _APPROVERS), over)
+        # Whatever is connected now will not be for long.
+        hub.db.close()
         service = stack.enter_context(Service(root, surroundings.logs, {**surroundings.environment, **TOLD}))
         start_processes(service, surroundings, simulator.configure(surroundings, seed=seed, delays=DELAYS, tries=TRIES))
-        yield _Scene(hub, surroundings, portals, service, Stage(stores, service, seed), over)
+        refunds = Refunds(surroundings.simulator_url, treasury)
+        yield _Scene(hub, surroundings, portals, refunds, line, service, Stage(stores, service, seed, lambda: line.busy), over)
 
 
-def _fill(hub: Hub, surroundings: Surroundings, portals: Mapping[str, PersistentPortal]) -> None:
+def _fill(hub: Hub, surroundings: Surroundings, portals: Mapping[str, PersistentPortal], line: Line) -> None:
+    endpoints = surroundings.gateway_endpoints
     seeded = fill(
         hub,
         surroundings.sample,
-        endpoints_of=surroundings.gateway_endpoints,
+        endpoints_of={**endpoints, "api": endpoints["api"].replace(line.gateway, line.url)},
         origins={code: [portal.origin] for code, portal in portals.items()},
         webhook_urls={code: portal.webhook_url for code, portal in portals.items()},
     )
     for code, portal in portals.items():
         portal.key, portal.secret = seeded.keys[code], seeded.webhook_secrets[code]
-    # Whatever is connected now will not be for long.
-    hub.db.close()
 
 
 def _strike(scene: _Scene, seed: int, size: Size, say: Say) -> Load:
     """Strike while citizens pay; return when the last of them has finished."""
     made = endless(seed, scene.surroundings.sample, local_date(scene.hub.clock.now()))
-    with Load(scene.portals, made, size.citizens, scene.over) as load:
+    with Load(scene.portals, made, scene.refunds, size.citizens, scene.over) as load:
         for strike in plan(seed, size.kills):
             say(f"  after {strike.calm_s:.1f} s kill {' and '.join(strike.targets)}, after {strike.pause_s:.1f} s start again")
             scene.stage.strike(strike)
@@ -162,7 +180,7 @@ def _strike(scene: _Scene, seed: int, size: Size, say: Say) -> Load:
 
 def _ask_again(scene: _Scene) -> None:
     """Send every request that was ever answered once more: it must be answered as it was."""
-    asked = [(portal, each) for portal in scene.portals.values() for each in list(portal.asked)]
+    asked = [(portal, each) for portal in scene.portals.values() for each in [*portal.asked, *portal.asked_back]]
     with ThreadPoolExecutor(_ASKED_AGAIN) as threads:
         list(threads.map(lambda each: each[0].ask_again(each[1]), asked))
 

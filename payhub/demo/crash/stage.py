@@ -18,6 +18,7 @@ from payhub.demo.crash.service import Service
 from payhub.demo.crash.strikes import Strike, victim_of
 
 _PATIENCE_S = 60.0
+_AIM_S = 1.5
 
 
 class Stores:
@@ -78,15 +79,20 @@ def _backends(postmaster: int) -> Iterator[int]:
 
 
 class Stage:
-    """Everything that can be killed, by the names of `strikes.TARGETS`; `kills` counts by victim."""
+    """Everything that can be killed, by the names of `strikes.TARGETS`; `kills` counts by victim.
 
-    def __init__(self, stores: Stores, service: Service, seed: int) -> None:
-        self._stores, self._service, self._chance = stores, service, random.Random(seed)
+    The worker is killed while it is `sending`, if it does so soon.
+    """
+
+    def __init__(self, stores: Stores, service: Service, seed: int, sending: Callable[[], bool]) -> None:
+        self._stores, self._service, self._chance, self._sending = stores, service, random.Random(seed), sending
         self.kills: Counter[str] = Counter()
 
     def strike(self, strike: Strike) -> None:
         """Let the calm pass, kill, let the pause pass, and start again."""
         self._pass(strike.calm_s)
+        if "worker" in map(victim_of, strike.targets):
+            self._pass(_AIM_S, self._sending)
         for target in strike.targets:
             self._kill(target)
             self.kills[victim_of(target)] += 1
@@ -110,6 +116,6 @@ class Stage:
         else:
             self._service.revive(victim)
 
-    def _pass(self, duration_s: float) -> None:
+    def _pass(self, duration_s: float, sooner: Callable[[], bool] = lambda: False) -> None:
         ends = time.monotonic() + duration_s
-        self._service.wait_until(lambda: time.monotonic() >= ends, lambda: "time to pass", _PATIENCE_S)
+        self._service.wait_until(lambda: sooner() or time.monotonic() >= ends, lambda: "time to pass", _PATIENCE_S)

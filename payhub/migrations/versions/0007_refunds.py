@@ -89,6 +89,64 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
+
+-- What a bank wants back never changes, it is won or lost once, and it is not lost unless two people have agreed that it is.
+CREATE FUNCTION refuse_other_dispute() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.state <> 'opened' THEN
+      RAISE EXCEPTION 'a dispute begins as opened' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+  END IF;
+  IF (OLD.id, OLD.payment_id, OLD.number, OLD.attempt_id, OLD.gateway_account_id, OLD.gateway_case, OLD.amount, OLD.currency,
+      OLD.opened_by, OLD.opened_at)
+     IS DISTINCT FROM
+     (NEW.id, NEW.payment_id, NEW.number, NEW.attempt_id, NEW.gateway_account_id, NEW.gateway_case, NEW.amount, NEW.currency,
+      NEW.opened_by, NEW.opened_at)
+     OR (OLD.state <> 'opened' AND OLD IS DISTINCT FROM NEW) THEN
+    RAISE EXCEPTION 'dispute % does not change', OLD.id USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  IF NEW.state = 'lost' AND OLD.state <> 'lost' AND NOT EXISTS (
+       SELECT FROM public.proposal p WHERE p.id = NEW.proposal_id AND p.kind = 'dispute_lost' AND p.target = 'dispute/' || NEW.id
+         AND p.state IN ('approved', 'executed') AND p.decided_by <> p.proposed_by
+         AND (p.content ->> 'amount')::bigint = NEW.amount) THEN
+    RAISE EXCEPTION 'dispute % is not lost by the word of two people', NEW.id USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- What is disputed of a line stays, and only a dispute that was lost takes of it, never giving anything back.
+CREATE FUNCTION refuse_other_disputed_line() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  stands text := (SELECT state FROM public.dispute WHERE dispute.id = NEW.dispute_id);
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.charged_back <> 0 OR stands <> 'opened' THEN
+      RAISE EXCEPTION 'a line is disputed from the beginning' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+  END IF;
+  IF (OLD.dispute_id, OLD.payment_line_id, OLD.amount) IS DISTINCT FROM (NEW.dispute_id, NEW.payment_line_id, NEW.amount)
+     OR NEW.charged_back < OLD.charged_back OR (NEW.charged_back > OLD.charged_back AND stands <> 'lost') THEN
+    RAISE EXCEPTION 'a disputed line does not change' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- Money is allocated as two people have agreed, and pays its payment whole.
+CREATE FUNCTION refuse_other_allocation() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (
+       SELECT FROM public.proposal p JOIN public.payment ON payment.id = NEW.payment_id
+       WHERE p.id = NEW.proposal_id AND p.kind = 'allocation' AND p.target = 'unapplied/' || NEW.receipt_id
+         AND p.state IN ('approved', 'executed') AND p.decided_by <> p.proposed_by
+         AND p.content ->> 'payment' = NEW.payment_id::text AND (p.content ->> 'amount')::bigint = NEW.amount
+         AND payment.total = NEW.amount) THEN
+    RAISE EXCEPTION 'this is not allocated by two people' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
 """
 TRIGGERS = """
 CREATE TRIGGER forward_only BEFORE INSERT OR UPDATE ON refund FOR EACH ROW EXECUTE FUNCTION refuse_other_refund();
@@ -96,6 +154,9 @@ CREATE TRIGGER within_paid AFTER UPDATE OF state ON refund FOR EACH ROW
   WHEN (OLD.state = 'failed' AND NEW.state = 'submitted') EXECUTE FUNCTION refuse_more_than_paid();
 CREATE TRIGGER within_paid AFTER INSERT ON refund_line FOR EACH ROW EXECUTE FUNCTION refuse_more_than_paid();
 CREATE TRIGGER forward_only BEFORE UPDATE ON refund_try FOR EACH ROW EXECUTE FUNCTION refuse_other_try();
+CREATE TRIGGER forward_only BEFORE INSERT OR UPDATE ON dispute FOR EACH ROW EXECUTE FUNCTION refuse_other_dispute();
+CREATE TRIGGER forward_only BEFORE INSERT OR UPDATE ON dispute_line FOR EACH ROW EXECUTE FUNCTION refuse_other_disputed_line();
+CREATE TRIGGER agreed BEFORE INSERT ON allocation FOR EACH ROW EXECUTE FUNCTION refuse_other_allocation();
 """
 
 
@@ -109,6 +170,7 @@ def upgrade() -> None:
     refund_try()
     dispute()
     allocation()
+    settled()
     op.add_column("journal", sa.Column("refund_id", sa.Uuid(), sa.ForeignKey("refund.id", name="fk_journal_refund_id")))
     op.create_index("ix_journal_refund_id", "journal", ["refund_id"], postgresql_where=sa.text("refund_id IS NOT NULL"))
     op.execute(FUNCTIONS)
@@ -122,6 +184,7 @@ def upgrade() -> None:
 
 
 def retained() -> None:
+    op.add_column("payment_line", sa.Column("released_claim", sa.Uuid()))
     op.add_column("payment_line", sa.Column("retention_bp", sa.SmallInteger()))
     op.execute(
         """
@@ -207,6 +270,13 @@ def refund_try() -> None:
         sa.UniqueConstraint("gateway_account_id", "reference"),
         sa.CheckConstraint(f"state IN ({listed(STATES['refund_try'])})", name="state"),
     )
+    op.create_index("ix_refund_try_asked_at", "refund_try", ["gateway_account_id", "asked_at"])
+    op.create_index(
+        "ix_refund_try_gateway_transaction",
+        "refund_try",
+        ["gateway_account_id", "gateway_transaction"],
+        postgresql_where=sa.text("gateway_transaction IS NOT NULL"),
+    )
     unanswered = sa.text("state IN ('created', 'processing', 'unknown')")
     op.create_index("uq_refund_try_unanswered", "refund_try", ["attempt_id"], unique=True, postgresql_where=unanswered)
 
@@ -260,16 +330,30 @@ def allocation() -> None:
     )
     op.create_index("ix_allocation_receipt_id", "allocation", ["receipt_id"])
     op.create_index("ix_allocation_attempt_id", "allocation", ["attempt_id"])
+    op.create_index("ix_unapplied_receipt_held", "unapplied_receipt", ["id"], postgresql_where=sa.text("remaining > 0"))
+
+
+def settled() -> None:
+    of_refunds = sa.text("line_type = 'refund'")
+    op.create_index("ix_settlement_line_refund", "settlement_line", ["settlement_id"], postgresql_where=of_refunds)
+    op.create_index("ix_settlement_line_refund_transaction", "settlement_line", ["transaction"], postgresql_where=of_refunds)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_settlement_line_refund_transaction", "settlement_line")
+    op.drop_index("ix_settlement_line_refund", "settlement_line")
+    op.drop_index("ix_unapplied_receipt_held", "unapplied_receipt")
     op.drop_index("ix_journal_refund_id", "journal")
     op.drop_column("journal", "refund_id")
     for table in ("allocation", "dispute_line", "dispute", "refund_try", "refund_line", "refund"):
         op.drop_table(table)
-    for function in ("refuse_other_refund", "refuse_more_than_paid", "refuse_other_try"):
+    for function in (
+        "refuse_other_refund", "refuse_more_than_paid", "refuse_other_try", "refuse_other_dispute", "refuse_other_disputed_line",
+        "refuse_other_allocation",
+    ):  # fmt: skip
         op.execute(f"DROP FUNCTION {function}")
     op.drop_constraint(op.f("ck_payment_line_retained"), "payment_line", type_="check")
     op.drop_constraint(op.f("ck_payment_line_retention_bp"), "payment_line", type_="check")
     op.drop_column("payment_line", "retention_bp")
+    op.drop_column("payment_line", "released_claim")
     op.create_check_constraint(op.f("ck_payment_line_retained"), "payment_line", "retained BETWEEN 0 AND amount")

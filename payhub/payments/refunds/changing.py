@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from payhub.accounts.calendar import cohort_day
 from payhub.accounts.models import GatewayAccount
@@ -20,11 +20,14 @@ from payhub.hub import Hub
 from payhub.ledger import facts, shares
 from payhub.ledger.shares import Part
 from payhub.payments import closing, states
+from payhub.payments.disputes import shortfall
+from payhub.payments.disputes.models import DisputeLine
 from payhub.payments.models import Attempt, Payment, PaymentLine, UnappliedReceipt
+from payhub.payments.receipts import settling
 from payhub.payments.recording import record
 from payhub.payments.refunds.models import Refund, RefundLine, RefundTry
 from payhub.payments.refunds.standing import lines_of
-from payhub.payments.states import AttemptState, RefundState
+from payhub.payments.states import AttemptState, PaymentState, RefundState
 from payhub.registers import Registers
 
 
@@ -70,9 +73,11 @@ class Giving:
         """The gateway has taken the money from what it holds: where a line is given back whole, its fee may be asked again."""
         self.session.flush()
         facts.refund_taken(self.session, self._fact(), self._parts(before=False))
-        self._release_claims()
-        if self.receipt is not None:
-            settling.settle(self.session, self.receipt, self.attempt, "refunded", "system", self.now, besides=self.refund.id)
+        if self.receipt is None:
+            release_gone(self.session, self.payment, self.refund.id)
+        else:
+            key = settling.key_of(self.account, self.attempt)
+            settling.settle(self.session, key, self.receipt, act="refunded", actor="system", now=self.now, besides=self.refund.id)
 
     def put_back(self, *, given: bool) -> None:
         """Nothing goes back: the money is owed, or unapplied, as before; where it was booked as gone (`given`), that first."""
@@ -86,14 +91,23 @@ class Giving:
         elif self.receipt is not None:
             self.receipt.remaining += self.refund.amount
             facts.refund_failed(self.session, self._fact(), parts)
-            settling.unsettle(self.session, self.receipt, self.attempt, self.refund.id, self.now)
+            key = settling.key_of(self.account, self.attempt)
+            settling.unsettle(self.session, key, self.receipt, refund_id=self.refund.id, now=self.now)
         else:
-            self._owe_again(parts)
+            self._owe_again()
 
-    def _owe_again(self, parts: Sequence[Part]) -> None:
-        """Put lines back, except for what a dispute that was lost meanwhile takes of them first."""
-        claimed = {part.payment_line_id: shortfall.make_up(self.session, self.account, part, self.now) for part in parts}
-        lines = {each.line.id: each for each in lines_of(self.session, self.payment)}
+    def _owe_again(self) -> None:
+        """Let lines be owed again, after what disputes that were lost meanwhile did not find there."""
+        owed, claimed = [], []
+        for line, less, more in self._steps(before=False):
+            late = shortfall.make_up(self.session, self.account, self.attempt, line.id, more - less, self.now)
+            owed.append(shares.between(line, less + late, more))
+            claimed.append(shares.of(line, late))
+        for parts, gone in ((owed, False), (claimed, True)):
+            if any(part.amount for part in parts):
+                facts.refund_failed(self.session, self._fact(), parts, gone=gone)
+        if self.payment.state == PaymentState.PAID:
+            claim_again(self.session, [part.payment_line_id for part in owed if part.amount])
 
     def end_discrepancy(self, kind: str, key: str, why: str) -> None:
         """Resolve what a discrepancy waited for."""
@@ -105,29 +119,19 @@ class Giving:
         """Return what the refund is made of. `before` it is submitted its lines do not count it yet; after, they do."""
         if self.receipt is not None:
             return [Part(self.refund.amount)]
+        return [shares.between(line, less, more) for line, less, more in self._steps(before=before)]
+
+    def _steps(self, *, before: bool) -> Sequence[tuple[PaymentLine, int, int]]:
+        """Return each line of the refund with what is taken of it without the refund and with it."""
         asked = select(RefundLine.payment_line_id, RefundLine.amount).where(RefundLine.refund_id == self.refund.id)
         amounts = dict(self.session.execute(asked).all())
-        parts = []
+        steps = []
         for standing in lines_of(self.session, self.payment):
             amount = amounts.get(standing.line.id, 0)
             less = standing.taken - (0 if before else amount)
             if amount:
-                parts.append(shares.between(standing.line, less, less + amount))
-        return parts
-
-    def _release_claims(self) -> None:
-        given = (
-            select(func.sum(RefundLine.amount))
-            .join(Refund, Refund.id == RefundLine.refund_id)
-            .where(
-                RefundLine.payment_line_id == PaymentLine.id,
-                or_(Refund.state == RefundState.SUCCEEDED, Refund.id == self.refund.id),
-            )
-            .scalar_subquery()
-        )
-        whole = (PaymentLine.payment_id == self.payment.id, PaymentLine.amount == given)
-        if self.receipt is None:
-            self.session.execute(update(PaymentLine).where(*whole).values(dossier_claim=None))
+                steps.append((standing.line, less, less + amount))
+        return steps
 
     def _fact(self) -> facts.Fact:
         return facts.dated(
@@ -149,6 +153,25 @@ def giving(hub: Hub, session: Session, refund_id: uuid.UUID, now: datetime) -> G
         receipt = session.get_one(UnappliedReceipt, refund.receipt_id, with_for_update={"key_share": True}, populate_existing=True)
     account = hub.registers.gateway_accounts_by_id[refund.gateway_account_id]
     return Giving(session, hub.registers, account, payment, refund, attempt, receipt, now)
+
+
+def release_gone(session: Session, payment: Payment, besides: uuid.UUID | None = None) -> None:
+    """Let the fee of each line of which nothing is left be asked again; the refund `besides` counts as having succeeded."""
+    refunded = select(func.coalesce(func.sum(RefundLine.amount), 0)).join(Refund, Refund.id == RefundLine.refund_id)
+    gone = or_(Refund.state == RefundState.SUCCEEDED, Refund.id == besides)
+    lost = select(func.coalesce(func.sum(DisputeLine.charged_back), 0)).where(DisputeLine.payment_line_id == PaymentLine.id)
+    given = refunded.where(RefundLine.payment_line_id == PaymentLine.id, gone).scalar_subquery() + lost.scalar_subquery()
+    whole = (PaymentLine.payment_id == payment.id, PaymentLine.amount > 0, PaymentLine.amount == given)
+    held = PaymentLine.dossier_claim.is_not(None)
+    session.execute(update(PaymentLine).where(*whole, held).values(dossier_claim=None, released_claim=PaymentLine.dossier_claim))
+
+
+def claim_again(session: Session, lines: Sequence[uuid.UUID | None]) -> None:
+    """Let lines that owe again after all have their fee's claim back, unless it was asked again meanwhile."""
+    other = aliased(PaymentLine)
+    taken = select(other.id).where(other.dossier_claim == PaymentLine.released_claim).exists()
+    free = (PaymentLine.id.in_(lines), PaymentLine.released_claim.is_not(None), ~taken)
+    session.execute(update(PaymentLine).where(*free).values(dossier_claim=PaymentLine.released_claim, released_claim=None))
 
 
 def latest_try(session: Session, refund_id: uuid.UUID) -> RefundTry | None:

@@ -89,7 +89,10 @@ class RefundTry(Base):
         UniqueConstraint("gateway_account_id", "reference"),
         CheckConstraint(f"state IN ({_listed(TryState)})", name="state"),
         Index("uq_refund_try_unanswered", "attempt_id", unique=True, postgresql_where=f"state IN ({_listed(UNANSWERED)})"),
-    )
+        Index("ix_refund_try_asked_at", "gateway_account_id", "asked_at"),
+        Index("ix_refund_try_gateway_transaction", "gateway_account_id", "gateway_transaction",
+              postgresql_where="gateway_transaction IS NOT NULL"),
+    )  # fmt: skip
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     refund_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("refund.id"))

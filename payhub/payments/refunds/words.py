@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateways.base import RefundNotice, RefundOutcome
@@ -58,10 +59,18 @@ def _outcome(it: Giving, row: RefundTry, notice: RefundNotice | None, *, asked: 
     if said != (row.reference, it.attempt.reference, it.refund.currency) or notice.amount not in {None, it.refund.amount}:
         _disagree(it, row, "refund_amount_differs", {"said": notice.amount, "raw_code": notice.raw_code})
         return RefundOutcome.UNKNOWN
+    if notice.transaction is not None and _anothers(it, row, notice.transaction):
+        return RefundOutcome.UNKNOWN
     if notice.outcome == RefundOutcome.NOT_FOUND:
         # Said of the request itself it is a refusal; said later, of an order that was paid there, it contradicts.
         return RefundOutcome.UNKNOWN if asked else RefundOutcome.REFUSED
     return notice.outcome
+
+
+def _anothers(it: Giving, row: RefundTry, transaction: str) -> bool:
+    """Tell whether the gateway's number is known to be of another request: it answers a question about the order with the last."""
+    same = (RefundTry.gateway_account_id == it.account.id, RefundTry.gateway_transaction == transaction, RefundTry.id != row.id)
+    return it.session.scalar(select(RefundTry.id).where(*same).limit(1)) is not None
 
 
 def _decide(it: Giving, row: RefundTry, outcome: RefundOutcome, notice: RefundNotice | None) -> None:
@@ -79,7 +88,8 @@ def _decide(it: Giving, row: RefundTry, outcome: RefundOutcome, notice: RefundNo
         case RefundOutcome.UNKNOWN if row.state != TryState.UNKNOWN:
             states.check("refund_try", row.state, TryState.UNKNOWN)
             row.state = TryState.UNKNOWN
-            it.move(RefundState.UNKNOWN, next_at=it.refund.next_at)
+            if it.refund.state == RefundState.SUBMITTED:
+                it.move(RefundState.UNKNOWN, next_at=it.refund.next_at)
 
 
 def succeed(it: Giving, row: RefundTry, why: str | None = None) -> None:
