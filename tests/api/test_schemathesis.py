@@ -23,6 +23,7 @@ KNOWN = {
     ("NewPayment", "additional"): {"enum": [True]},
     ("NewPayment", "return_url"): {"enum": ["https://dichvucong.moj.example/xong?a=1"]},
     ("NewPayment", "expires_at"): {"enum": ["2026-11-21T16:00:00+07:00"]},
+    ("NewRefund", "lines"): {"minItems": 1, "maxItems": 1},
     ("RefundedLine", "number"): {"enum": [1]},
     ("RefundedLine", "amount"): {"enum": [1_000]},
 }
@@ -79,6 +80,7 @@ def contract(app, keys, made, hub) -> Any:
     # Only money that nobody could apply has a receipt.
     for name in ("unapplied", "amount"):
         del document["components"]["schemas"]["NewRefund"]["properties"][name]
+    document["components"]["schemas"]["NewRefund"]["required"] = ["lines", "reason"]
     # What is for the staff needs a person with a one-time code, whom nobody can generate: the tests of each feature ask that.
     for operations in document["paths"].values():
         for method in [method for method, operation in operations.items() if "`staff:" in operation["description"]]:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 HEADLINES = (
     "creates_per_s",
     "lifecycles_per_s",
+    "open_loop_create_p99_ms",
     "floor_lifecycles_per_s",
     "reconciled_rows_per_s",
     "floor_reconciled_rows_per_s",

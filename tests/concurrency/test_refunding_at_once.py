@@ -221,7 +221,6 @@ def test_a_persons_word_and_the_gateways_at_once_book_a_refund_once(till, queue,
     assert len(till.given()) == ROUNDS // 2
 
 
-@pytest.mark.xfail(reason="whoever says it holds the payment and waits for the proposal, whoever confirms the other way round", strict=True)
 def test_a_word_said_again_and_its_confirmation_at_once_never_meet_an_error(till, queue, rows, crowd, lan) -> None:
     till.will("unknown_not_done")
     for _ in range(ROUNDS // 2):

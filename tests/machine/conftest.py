@@ -34,6 +34,21 @@ from payhub.staff import people
 
 FOREVER = 1e8
 ENDPOINTS = text("UPDATE gateway_account SET endpoints = jsonb_build_object('pay', :pay ::text, 'api', :api ::text)")
+LEFT = """
+SELECT number, greatest(0, amount - coalesce((
+    SELECT sum(r.amount) FROM refund_line r JOIN refund ON refund.id = r.refund_id
+    WHERE r.payment_line_id = l.id AND refund.state NOT IN ('declined', 'withdrawn', 'failed')), 0)
+  - coalesce((
+    SELECT sum(CASE dispute.state WHEN 'opened' THEN d.amount ELSE d.charged_back END) FROM dispute_line d
+    JOIN dispute ON dispute.id = d.dispute_id WHERE d.payment_line_id = l.id AND dispute.state <> 'won'), 0))::int
+FROM payment_line l WHERE payment_id = :id
+"""
+UNDISPUTED = """
+SELECT number, (amount - coalesce((
+    SELECT sum(d.amount) FROM dispute_line d JOIN dispute ON dispute.id = d.dispute_id
+    WHERE d.payment_line_id = l.id AND dispute.state <> 'won'), 0))::int
+FROM payment_line l WHERE payment_id = :id
+"""
 _numbers = itertools.count()
 
 
@@ -173,6 +188,24 @@ class World:
     def rows(self, statement: str, **values: Any) -> list[Any]:
         with self.hub.db.engine.connect() as connection:
             return list(connection.execute(text(statement), values))
+
+    def left(self, payment: uuid.UUID) -> dict[int, int]:
+        """Return what of each line nobody has, asks back or disputes."""
+        return dict(self.rows(LEFT, id=payment))
+
+    def undisputed(self, payment: uuid.UUID) -> dict[int, int]:
+        """Return what of each line is neither disputed nor charged back."""
+        return dict(self.rows(UNDISPUTED, id=payment))
+
+    def owed(self, payment: uuid.UUID) -> int:
+        """Return what the agencies are owed for a payment."""
+        statement = "SELECT -coalesce(sum(p.amount), 0)::int FROM posting p JOIN journal j ON j.id = p.journal_id WHERE p.account = 'owed' AND j.payment_id = :id"
+        return self.rows(statement, id=payment)[0][0]
+
+    def available(self, receipt: dict[str, Any]) -> int:
+        """Return what of a receipt no refund waits for."""
+        waiting = "SELECT coalesce(sum(amount), 0)::int FROM refund WHERE receipt_id = :id AND state IN ('requested', 'approved')"
+        return receipt["remaining"] - self.rows(waiting, id=read_public_id("uap", receipt["id"], "test"))[0][0]
 
     def broken(self) -> list[Any]:
         return [law for law in prove(self.hub.db.engine, registry().laws) if not law.holds]

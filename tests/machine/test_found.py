@@ -81,6 +81,15 @@ def test_a_fee_whose_refund_was_refused_after_all_is_not_asked_twice(life) -> No
     assert (again.status_code, again.json.get("code")) == (409, "dossier_already_asked")
 
 
+def test_the_word_on_another_part_is_no_other_amount_of_this_one(life) -> None:
+    third = {"lines": [{"number": 1, "amount": 60_000}], "reason": "requested_by_citizen"}
+    one, other = life.give_back(third, "accepted"), life.give_back(HALF, "unknown_not_done")
+    life.world.clock.pass_(seconds=61)
+    life.world.work()
+    assert (life.state(one), life.state(other)) == ("succeeded", "unknown")
+    assert life.world.rows("SELECT kind FROM discrepancy") == []
+
+
 def test_what_the_gateway_says_of_the_payment_is_no_other_amount_of_a_refund(life) -> None:
     refund = life.give_back(HALF, "unknown_not_done")
     life.world.clock.pass_(seconds=61)

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 
 from gateways.simulator import RefundScenario, Scenario
 from payhub.clock import local_date
-from payhub.ids import read_public_id
+from payhub.ids import public_id, read_public_id
 from payhub.ledger import days
 from payhub.payments.states import GRAPHS, UNDECIDED
 
@@ -51,8 +51,8 @@ PARTS = [Fraction(1), Fraction(1, 2), Fraction(1, 3), Fraction(6, 5)]
 REFUND_SCENARIOS = st.sampled_from(sorted(RefundScenario))
 WORDS = ["pay", "pay", "pay", "cancel", "fail"]
 SCENARIOS = sorted(set(Scenario) - {Scenario.EARLY})
-NEVER_REFUNDED = {"declined", "withdrawn", "failed"}
-STATES = "SELECT 'payment', id, state FROM payment UNION ALL SELECT 'attempt', id, state FROM attempt UNION ALL SELECT 'refund', id, state FROM refund UNION ALL SELECT 'refund_try', id, state FROM refund_try"
+ENDED = {"declined", "withdrawn"}
+STATES = "SELECT 'payment', id, state FROM payment UNION ALL SELECT 'attempt', id, state FROM attempt UNION ALL SELECT 'refund', id, state FROM refund UNION ALL SELECT 'refund_try', id, state FROM refund_try UNION ALL SELECT 'dispute', id, state FROM dispute"
 REACHABLE: dict[str, dict[str, set[str]]] = {}
 for _name, _graph in GRAPHS.items():
     REACHABLE[_name] = {state: {state} for state in _graph}
@@ -82,7 +82,7 @@ class Payment:
 
 class Machine(RuleBasedStateMachine):
     make_world: Any = None
-    payments, paid, refunds, said = Bundle("payments"), Bundle("paid"), Bundle("refunds"), Bundle("said")
+    payments, paid, refunds, disputes, said = (Bundle(name) for name in ("payments", "paid", "refunds", "disputes", "said"))
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,9 +130,7 @@ class Machine(RuleBasedStateMachine):
             assert answer.status_code == 201 or (answer.status_code == 409 and (not may or answer.json["code"] == "dossier_already_asked"))
             assert may or answer.status_code == 409
         elif answer.status_code == 201:
-            # A refund that was corrected does not take its dossier's claim back (test_found).
-            corrected = self.one("SELECT count(*) FROM event WHERE payment_id = :id AND data ->> 'correction' = 'true'", id=old.id)
-            assert state in {"cancelled", "expired", "reversed"} or corrected or not any(left for _, left in self.left(old)), state
+            assert state in {"cancelled", "expired", "reversed"} or self.world.owed(old.id) == 0, state
         else:
             assert answer.json["code"] == "dossier_already_asked"
         return payment if answer.status_code == 201 else multiple()
@@ -143,18 +141,10 @@ class Machine(RuleBasedStateMachine):
         answer = self.world.portal(f"payments/{payment.public}/cancel", portal=payment.portal)
         assert answer.status_code in ({409} if before in {"paid", "reversed"} else {200, 202})
 
-    def left(self, payment: Payment) -> list[tuple[int, int]]:
-        """What of each line is neither given back nor asked back: (number, amount)."""
-        return [tuple(row) for row in self.world.rows(
-            "SELECT l.number, (l.amount - coalesce(sum(r.amount) FILTER (WHERE refund.state <> ALL (:never)), 0))::int FROM payment_line l "
-            "LEFT JOIN refund_line r ON r.payment_line_id = l.id LEFT JOIN refund ON refund.id = r.refund_id "
-            "WHERE l.payment_id = :id GROUP BY l.id ORDER BY 1", id=payment.id, never=sorted(NEVER_REFUNDED),
-        )]  # fmt: skip
-
     @rule(target=refunds, payment=paid | payments, part=st.sampled_from(PARTS), by=st.sampled_from(["portal", "lan"]))
     def ask_back(self, payment: Payment, part: Fraction, by: str) -> Any:
         lines = [{"number": number, "amount": int(line["amount"] * part)} for number, line in enumerate(payment.lines, start=1)]
-        left, paid = dict(self.left(payment)), self.state("payment", payment.id) == "paid"
+        left, paid = self.world.left(payment.id), self.state("payment", payment.id) == "paid"
         answer = self.post_refund(payment, {"lines": lines, "reason": "requested_by_citizen"}, by)
         fits = paid and all(line["amount"] <= left[line["number"]] for line in lines)
         assert (answer.status_code, answer.json.get("code")) == ((201, None) if fits else (409, "not_refundable"))
@@ -166,8 +156,7 @@ class Machine(RuleBasedStateMachine):
         if not receipts:
             return multiple()
         receipt, amount = receipts[0], int(receipts[0]["amount"] * part)
-        waiting = "SELECT coalesce(sum(amount), 0)::int FROM refund WHERE receipt_id = :id AND state IN ('requested', 'approved')"
-        fits = 0 < amount <= receipt["remaining"] - self.one(waiting, id=read_public_id("uap", receipt["id"], "test"))
+        fits = 0 < amount <= self.world.available(receipt)
         answer = self.post_refund(payment, {"unapplied": receipt["id"], "amount": amount, "reason": "paid_twice"}, "portal")
         assert answer.status_code == (201 if fits else 409), answer.json
         return answer.json if fits else multiple()
@@ -242,8 +231,9 @@ class Machine(RuleBasedStateMachine):
     def approve(self, refund: dict[str, Any]) -> None:
         before = self.state("refund", read_public_id("ref", refund["id"], "test"))
         answer = self.world.approve(refund["proposal"])
-        decided = {"proposal_decided", "proposal_void"} if before in NEVER_REFUNDED - {"failed"} else {None}
-        assert answer.json.get("code") in decided, (before, answer.json)
+        # A dispute may have come between the request and the approval.
+        allowed = {"proposal_decided", "proposal_void"} if before in ENDED else {None, "not_refundable"} if before == "requested" else {None}
+        assert answer.json.get("code") in allowed, (before, answer.json)
 
     @rule(target=refunds, payment=paid, part=st.sampled_from(PARTS[:3]), scenario=REFUND_SCENARIOS)
     def give_back(self, payment: Payment, part: Fraction, scenario: str) -> Any:
@@ -276,11 +266,11 @@ class Machine(RuleBasedStateMachine):
     def decline(self, refund: dict[str, Any]) -> None:
         before = self.state("refund", read_public_id("ref", refund["id"], "test"))
         answer = self.world.person("minh", f"proposals/{refund['proposal']}/decline", {"reason": "không đủ hồ sơ"})
-        allowed = {200} if before == "requested" else {200, 409} if before in {"declined", "withdrawn"} else {409}
+        allowed = {200} if before == "requested" else {200, 409} if before in ENDED else {409}
         assert answer.status_code in allowed, (before, answer.json)
 
-    @rule(target=said, refund=refunds)
-    def say(self, refund: dict[str, Any]) -> Any:
+    @rule(target=said, refund=refunds, at_once=st.booleans())
+    def say(self, refund: dict[str, Any], at_once: bool) -> Any:
         """A person says what the gateway's books say, where the hub does not know."""
         refund_id = read_public_id("ref", refund["id"], "test")
         last = self.world.rows("SELECT reference FROM refund_try WHERE refund_id = :id ORDER BY number DESC LIMIT 1", id=refund_id)
@@ -292,12 +282,51 @@ class Machine(RuleBasedStateMachine):
         if answer.status_code != 200:
             return multiple()
         proposals = self.world.client.get("/v1/proposals?limit=1", headers={"Authorization": f"Bearer {self.world.staff['lan'][0]}"})
-        return proposals.json["data"][0]["id"]
+        return self.proposed(proposals.json["data"][0]["id"], at_once)
+
+    def proposed(self, proposal: str, at_once: bool) -> Any:
+        """Leave a proposal for later, or let the second person confirm it at once."""
+        if not at_once:
+            return proposal
+        self.confirm(proposal)
+        return multiple()
 
     @rule(proposal=consumes(said))
     def confirm(self, proposal: str) -> None:
         answer = self.world.approve(proposal)
-        assert answer.json.get("code") in {None, "proposal_void"}, answer.json
+        assert answer.json.get("code") in {None, "proposal_void", "not_allocatable"}, answer.json
+
+    @rule(target=disputes, payment=paid, part=st.sampled_from(PARTS))
+    def dispute(self, payment: Payment, part: Fraction) -> Any:
+        lines = [{"number": number, "amount": int(line["amount"] * part)} for number, line in enumerate(payment.lines, start=1)]
+        left = self.world.undisputed(payment.id) if self.state("payment", payment.id) == "paid" else {}
+        answer = self.world.person("lan", f"staff/payments/{payment.public}/disputes", {"gateway_case": uuid.uuid4().hex, "lines": lines})
+        fits = all(line["amount"] <= left.get(line["number"], 0) for line in lines)
+        assert (answer.status_code, answer.json.get("code")) == ((201, None) if fits else (409, "not_disputable"))
+        return answer.json["id"] if fits else multiple()
+
+    @rule(dispute=disputes)
+    def win(self, dispute: str) -> None:
+        before = self.state("dispute", read_public_id("dsp", dispute, "test"))
+        answer = self.world.person("lan", f"staff/disputes/{dispute}/won")
+        assert answer.status_code == (409 if before == "lost" else 200), answer.json
+
+    @rule(target=said, dispute=disputes, at_once=st.booleans())
+    def lose(self, dispute: str, at_once: bool) -> Any:
+        before = self.state("dispute", read_public_id("dsp", dispute, "test"))
+        answer = self.world.person("lan", f"staff/disputes/{dispute}/lost")
+        assert answer.json.get("code") in ({None, "already_proposed"} if before == "opened" else {"dispute_ended"}), answer.json
+        return self.proposed(answer.json["proposal"], at_once) if answer.status_code < 300 else multiple()
+
+    @rule(target=said, payment=paid, other=payments, at_once=st.booleans())
+    def allocate(self, payment: Payment, other: Payment, at_once: bool) -> Any:
+        receipts = self.world.look(f"payments/{payment.public}", payment.portal)["unapplied"]
+        if not receipts:
+            return multiple()
+        answer = self.world.person("lan", f"staff/unapplied/{receipts[0]['id']}/allocate", {"payment": other.public})
+        fits = payment.portal == other.portal and sum(line["amount"] for line in other.lines) <= self.world.available(receipts[0])
+        assert answer.json.get("code") in {"not_allocatable", *({None, "already_proposed"} if fits else ())}, answer.json
+        return self.proposed(answer.json["id"], at_once) if answer.status_code == 201 else multiple()
 
     @rule(earliest=st.booleans())
     def shut_a_day(self, earliest: bool) -> None:
@@ -382,13 +411,9 @@ class Machine(RuleBasedStateMachine):
         raise AssertionError("it never came to rest")
 
     def end_unknown(self, refund_id: uuid.UUID) -> None:
-        from payhub.ids import public_id
-
         assert self.one("SELECT count(*) FROM discrepancy WHERE kind = 'refund_unknown' AND state = 'open' AND evidence ->> 'refund' = :id", id=str(refund_id)) == 1
-        said = self.say({"id": public_id("ref", refund_id, "test")})
-        if isinstance(said, str):
-            self.confirm(said)
-        else:
+        self.say({"id": public_id("ref", refund_id, "test")}, at_once=True)
+        if self.state("refund", refund_id) == "unknown":
             [(proposal,)] = self.world.rows("SELECT id FROM proposal WHERE kind = 'refund_outcome' AND state = 'proposed' AND target = :t ORDER BY id DESC LIMIT 1", t=f"refund/{refund_id}")
             self.confirm(public_id("prp", proposal, "test"))
 

@@ -169,10 +169,10 @@ def test_a_refund_counts_on_the_day_it_is_sent_and_leaves_the_reports_as_they_ar
     assert [figures(row) for row in totals(hub, desk.day + 3 * ONE)] == [(0, 0, 0, 70_000, 0, -70_000, 0, 0)]
 
 
-def test_a_refund_that_fails_comes_back_on_the_day_it_fails(desk, hub, clock, pay, treasury, gateway) -> None:
-    refund = treasury.give(pay(), 50_000, will="refused_later")
-    gateway.until("09")
-    treasury.ask(refund, days=3)
+def test_a_refund_that_fails_comes_back_on_the_day_it_fails(desk, hub, clock, pay, treasury) -> None:
+    refund = treasury.give(pay(), 50_000, will="unknown_not_done")
+    clock.pass_(days=3)
+    treasury.say(refund, "failed")
     assert [figures(row)[1:6] for row in totals(hub, desk.day)] == [(200_000, 0, 50_000, 0, 150_000)]
     assert [figures(row)[1:6] for row in totals(hub, desk.day + 3 * ONE)] == [(0, 0, -50_000, 0, 50_000)]
 

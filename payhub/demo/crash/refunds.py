@@ -20,15 +20,18 @@ _TIMEOUT_S = 10
 
 
 class Refunds:
-    """The portals' wish to give back, the treasury's consent, and what the gateway will do with it."""
+    """The portals' wish to give back, the treasury's consent, and what the gateway will do with it.
 
-    def __init__(self, simulator_url: str, treasury: Treasury) -> None:
-        self._simulator_url, self._treasury = simulator_url, treasury
+    `parts` are given back one after the other, which takes its time where the first is not answered.
+    """
+
+    def __init__(self, simulator_url: str, treasury: Treasury, *, parts: bool) -> None:
+        self._simulator_url, self._treasury, self._in_parts = simulator_url, treasury, parts
 
     def give_back(self, portal: PersistentPortal, payment: Mapping[str, Any], turn: int, references: Sequence[str]) -> None:
         """Give a payment back that these orders were to pay, whole or in two parts, as far as it was paid."""
         self._plan(references, _TURNS[turn % len(_TURNS)])
-        for lines in _parts(payment["lines"], whole=turn % 2 == 0):
+        for lines in _parts(payment["lines"], whole=turn % 2 == 0 or not self._in_parts):
             refund = portal.ask_back(payment, lines)
             if refund is None:
                 return

@@ -45,7 +45,8 @@ TOLD = {
     "PAYHUB_WEBHOOKS__TIMEOUT_S": "2",
 }
 """What the hub is told besides `config/demo.toml`: two processes to be killed, and orders and refunds that end soon."""
-_APPROVERS = 24
+_APPROVERS = 4
+"""So many for each citizen: a code works once."""
 _HOLD_S = 0.3
 """How long a refund is on its way to the gateway: whoever is killed in that time has written it and never sent it."""
 QUIET_S = 180.0
@@ -62,7 +63,8 @@ Say = Callable[[str], None]
 class Size:
     """How often a round kills, and how many citizens are at work.
 
-    Who is `patient` waits for the webhooks that a killed worker had in hand.
+    Who is `patient` waits for the webhooks that a killed worker had in hand, gives back in parts, and kills the worker while it
+    sends a refund.
     """
 
     kills: int = 8
@@ -111,7 +113,7 @@ class _Scene:
 def run_round(home: Path, seed: int, size: Size, say: Say) -> Round:
     """Run the round of a seed with everything it needs under `home`, and leave nothing running."""
     began = time.monotonic()
-    with _scene(home.resolve(), seed) as scene:
+    with _scene(home.resolve(), seed, size) as scene:
         load = _strike(scene, seed, size, say)
         _come_to_rest(scene, size, say)
         left = read(scene.hub, books(scene.surroundings.simulator_url), list(scene.portals.values()))
@@ -125,7 +127,7 @@ def run_round(home: Path, seed: int, size: Size, say: Say) -> Round:
 
 
 @contextmanager
-def _scene(home: Path, seed: int) -> Iterator[_Scene]:
+def _scene(home: Path, seed: int, size: Size) -> Iterator[_Scene]:
     """Start stores, fill the registers, and start the processes."""
     over, root = threading.Event(), checkout()
     with ExitStack() as stack:
@@ -140,15 +142,16 @@ def _scene(home: Path, seed: int) -> Iterator[_Scene]:
         emptied(surroundings.logs)
         hub = stack.enter_context(surroundings.hub())
         portals = {code: stack.enter_context(PersistentPortal(code, surroundings.base_url, over)) for code in BASKETS}
-        line = stack.enter_context(Line(surroundings.simulator_url, _HOLD_S))
+        line = stack.enter_context(Line(surroundings.simulator_url, _HOLD_S if size.patient else 0.0))
         _fill(hub, surroundings, portals, line)
-        treasury = Treasury(surroundings.base_url, hire(hub, _APPROVERS), over)
+        treasury = Treasury(surroundings.base_url, hire(hub, _APPROVERS * size.citizens), over)
         # Whatever is connected now will not be for long.
         hub.db.close()
         service = stack.enter_context(Service(root, surroundings.logs, {**surroundings.environment, **TOLD}))
         start_processes(service, surroundings, simulator.configure(surroundings, seed=seed, delays=DELAYS, tries=TRIES))
-        refunds = Refunds(surroundings.simulator_url, treasury)
-        yield _Scene(hub, surroundings, portals, refunds, line, service, Stage(stores, service, seed, lambda: line.busy), over)
+        stage = Stage(stores, service, seed, sending=lambda: line.busy or not size.patient)
+        refunds = Refunds(surroundings.simulator_url, treasury, parts=size.patient)
+        yield _Scene(hub, surroundings, portals, refunds, line, service, stage, over)
 
 
 def _fill(hub: Hub, surroundings: Surroundings, portals: Mapping[str, PersistentPortal], line: Line) -> None:
@@ -206,7 +209,7 @@ class _Quiet(Quiet):
         """Tell whether everything is done."""
         if super().reached():
             return True
-        if not self.patient and set(self.left) == {"deliveries"}:
+        if not self.patient and "deliveries" in self.left and self.left.keys() <= {"deliveries", "refunds"}:
             _release(self._engine)
         return False
 

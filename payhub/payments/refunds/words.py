@@ -53,13 +53,11 @@ def _locked(hub: Hub, session: Session, refund_id: uuid.UUID, try_id: uuid.UUID)
 
 def _outcome(it: Giving, row: RefundTry, notice: RefundNotice | None, *, asked: bool) -> RefundOutcome:
     """Return what can be believed of a notice: where it states another amount or order than was asked, nothing."""
-    if notice is None:
+    if notice is None or (notice.transaction is not None and _anothers(it, row, notice.transaction)):
         return RefundOutcome.UNKNOWN
     said = (notice.reference, notice.original_reference, notice.currency)
     if said != (row.reference, it.attempt.reference, it.refund.currency) or notice.amount not in {None, it.refund.amount}:
         _disagree(it, row, "refund_amount_differs", {"said": notice.amount, "raw_code": notice.raw_code})
-        return RefundOutcome.UNKNOWN
-    if notice.transaction is not None and _anothers(it, row, notice.transaction):
         return RefundOutcome.UNKNOWN
     if notice.outcome == RefundOutcome.NOT_FOUND:
         # Said of the request itself it is a refusal; said later, of an order that was paid there, it contradicts.
