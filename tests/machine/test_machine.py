@@ -434,7 +434,7 @@ class Machine(RuleBasedStateMachine):
 
 
 PROFILES = {
-    "usual": settings(max_examples=15, stateful_step_count=30),
+    "usual": settings(max_examples=12, stateful_step_count=30),
     "long": settings(max_examples=300, stateful_step_count=60),
 }
 
