@@ -27,7 +27,7 @@ serve: $(STAMP) ## run everything with sample data until Ctrl-C
 	@$(BIN)/payhub dev
 
 test: $(STAMP) ## run every test but those that need Java or a browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: $(STAMP) ## ruff, mypy, import borders
 	@$(BIN)/ruff check .

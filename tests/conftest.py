@@ -9,6 +9,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,6 +60,12 @@ class FixedClock:
         self._now = now
 
 
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the test's own. Its name is short: sockets live in it, and their paths may have 107 bytes."""
+    return tmp_path_factory.mktemp("t")
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Addresses]:
     """A PostgreSQL and a Valkey of this run's own."""
@@ -104,16 +111,50 @@ def template(servers: embedded.Addresses, admin: Callable[[str], None]) -> Seede
     return seeded
 
 
-_numbers = itertools.count()
+class Copies:
+    """Copies of the template, each made while the test before it runs and dropped while the next one does."""
+
+    def __init__(self, admin: Callable[[str], None]) -> None:
+        self._admin, self._hand, self._numbers = admin, ThreadPoolExecutor(1), itertools.count()
+        self._next, self._dropped = self._make(), None
+
+    def take(self) -> str:
+        """Return one that nobody has used."""
+        ready = self._next.result()
+        self._next = self._make()
+        return ready
+
+    def drop(self, name: str) -> None:
+        """Drop one that is no longer used, after the one before is gone."""
+        if self._dropped is not None:
+            self._dropped.result()
+        self._dropped = self._hand.submit(self._admin, f"DROP DATABASE {name} WITH (FORCE)")
+
+    def close(self) -> None:
+        self._hand.shutdown()
+
+    def _make(self) -> Future[str]:
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        return self._hand.submit(self._create, name)
+
+    def _create(self, name: str) -> str:
+        self._admin(f"CREATE DATABASE {name} TEMPLATE template_payhub")
+        return name
+
+
+@pytest.fixture(scope="session")
+def copies(admin: Callable[[str], None], template: Seeded) -> Iterator[Copies]:
+    made = Copies(admin)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def database(servers: embedded.Addresses, admin: Callable[[str], None], template: Seeded) -> Iterator[str]:
+def database(copies: Copies) -> Iterator[str]:
     """A copy of the template for one test, really committed to, dropped after it."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    admin(f"CREATE DATABASE {name} TEMPLATE template_payhub")
+    name = copies.take()
     yield name
-    admin(f"DROP DATABASE {name} WITH (FORCE)")
+    copies.drop(name)
 
 
 @pytest.fixture

@@ -17,12 +17,18 @@ PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 
 def socket_folder(data: Path, uid: int) -> Path:
     """Return the data folder itself, or a short private folder when its name does not fit into a socket's path."""
+    folder = place(data, uid)
+    return folder if folder == data else _private_folder(folder, uid)
+
+
+def place(data: Path, uid: int) -> Path:
+    """Return where that folder is, or would be."""
     name = str(data)
     if len(name) <= LONGEST_FOLDER and PLAIN.fullmatch(name):
         return data
     # The uid is part of the name: a folder made for one account is never in another's way.
     digest = hashlib.sha256(f"{uid} {name}".encode()).hexdigest()[:8]
-    return _private_folder(TEMPORARY / f"payhub-{digest}", uid)
+    return TEMPORARY / f"payhub-{digest}"
 
 
 def _private_folder(folder: Path, uid: int) -> Path:

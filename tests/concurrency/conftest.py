@@ -186,12 +186,28 @@ class Till:
     def paid(self, *lines: dict[str, Any]) -> Paid:
         asked = self.crowd.ask(self.crowd.body(**({"lines": list(lines)} if lines else {})))
         payment = read_public_id("pay", asked.json["id"], "test")
+        return self.pays(payment, asked.json["id"], self.starts(payment))
+
+    def starts(self, payment: uuid.UUID) -> str:
+        """Press Pay; return the gateway's address."""
         redirect = attempts.start(self.crowd.hub, payment, "vnpay-main", uuid.uuid4(), "203.0.113.5")
         assert redirect is not None
-        told = requests.post(f"{self.url}/simulator/payments", json={"pay_url": redirect.url}, timeout=10).json()["order"]
-        paid = Paid(payment, asked.json["id"], told["reference"], told["transaction"], told["amount"])
+        return redirect.url
+
+    def pays(self, payment: uuid.UUID, public: str, url: str) -> Paid:
+        told = requests.post(f"{self.url}/simulator/payments", json={"pay_url": url}, timeout=10).json()["order"]
+        paid = Paid(payment, public, told["reference"], told["transaction"], told["amount"])
         assert self.says(paid, PayDate=told["pay_date"]) == "00"
         return paid
+
+    def paid_twice(self) -> tuple[Paid, str]:
+        """Pay one payment in two tabs; return it and the receipt that holds the second money."""
+        asked = self.crowd.ask(self.crowd.body()).json
+        payment = read_public_id("pay", asked["id"], "test")
+        paid, _ = [self.pays(payment, asked["id"], url) for url in [self.starts(payment) for _ in range(2)]]
+        headers = {"Authorization": f"Bearer {self.crowd.keys['dvc-bo-tu-phap']}"}
+        shown = self.crowd.app.test_client().get(f"/v1/payments/{paid.public}", headers=headers).json
+        return paid, shown["unapplied"][0]["id"]
 
     def says(self, paid: Paid, **changes: str) -> str:
         return self.crowd.call_back(self.crowd.message(paid.reference, paid.amount, TransactionNo=paid.transaction, **changes))

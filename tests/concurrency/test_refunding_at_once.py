@@ -202,6 +202,31 @@ def test_refunds_of_one_payment_are_sent_one_after_the_other(till, at_once, rows
     assert rows("SELECT count(*)::int FROM refund_try") == [(ROUNDS,)]
 
 
+def test_refunds_of_one_attempts_money_in_two_payments_are_sent_one_after_the_other(till, crowd, lan, rows) -> None:
+    def held_and_allocated() -> list[uuid.UUID]:
+        """Ask back money that came twice, of which a part pays another payment, and that part too."""
+        paid, held = till.paid_twice()
+        other = crowd.ask(crowd.body(lines=[SHARED[2]])).json
+        to = {"payment": other["id"]}
+        proposal = lan.post(crowd.app.test_client(), f"/v1/staff/unapplied/{held}/allocate", to).json["id"]
+        till.clock.pass_(seconds=30)
+        assert till.approve(proposal).status_code == 200
+        rest = till.post(f"payments/{paid.public}/refunds", {"unapplied": held, "reason": "paid_twice"})
+        elsewhere = {"lines": [{"number": 1, "amount": 7_000}], "reason": "requested_by_citizen"}
+        return [till.approved(answer.json) for answer in (rest, till.post(f"payments/{other['id']}/refunds", elsewhere))]
+
+    till.will("lost")
+    for number in range(1, ROUNDS // 2 + 1):
+        refunds = held_and_allocated()
+        crowd.face_to_face([partial(till.step, refund) for refund in refunds])
+        assert len(till.given()) == 2 * number - 1
+        for refund in refunds * 3:
+            till.clock.pass_(seconds=61)
+            till.step(refund)
+        assert len(till.given()) == 2 * number
+    assert rows(STATES) == [("succeeded", 2 * (ROUNDS // 2))]
+
+
 def test_a_persons_word_and_the_gateways_at_once_book_a_refund_once(till, queue, rows, crowd, lan) -> None:
     till.will("lost")
     for _ in range(ROUNDS // 2):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payhub.crypto import CryptoError, Keyring, Sealed, new_key
+from payhub.crypto import CryptoError, Keyring, Sealed
 
 
 def ring(*versions: int) -> Keyring:
@@ -49,7 +49,7 @@ def test_a_mac_verifies_with_any_key_of_the_ring_and_its_own_purpose() -> None:
     assert not ring(2).verify("checkout", b"id", made[:12])
 
 
-@pytest.mark.parametrize("text", ["", "1", "1:xx", "a:" + new_key(), "1:" + base64.b64encode(b"short").decode()])
+@pytest.mark.parametrize("text", ["", "1", "1:xx", "a:" + base64.b64encode(bytes(32)).decode(), "1:" + base64.b64encode(b"short").decode()])
 def test_a_bad_ring_is_refused_without_being_quoted(text: str) -> None:
     with pytest.raises(ValueError, match=r"secrets\.keys") as caught:
         Keyring.parse(text)

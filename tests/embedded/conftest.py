@@ -18,7 +18,7 @@ from payhub.embedded import EmbeddedError, start
 from payhub.embedded.accounts import STORE
 from payhub.embedded.postgres import PostgresServer
 from payhub.embedded.programs import find_postgres
-from payhub.embedded.sockets import TEMPORARY
+from payhub.embedded.sockets import place
 from payhub.embedded.valkey import ValkeyServer
 
 PROJECT = Path(__file__).parents[2]
@@ -28,18 +28,23 @@ PROJECT = Path(__file__).parents[2]
 def folder():
     """A folder nobody else may enter. Its name is short: the path of a socket must not grow with the name of a test."""
     path = Path(tempfile.mkdtemp(prefix="ph-"))
-    before = set(TEMPORARY.glob("payhub-*"))
     yield path
+    datas = [data for data in path.rglob("*") if data.name in {"postgres", "valkey"}]
+    sockets = {place(data, uid) for data in datas for uid in (os.geteuid(), *accounts_of(data))} - set(datas)
     for home in [each.parents[1] for each in path.rglob("run/start.lock")]:
         ValkeyServer(home, "valkey").stop()
         PostgresServer(home, "postgres").stop()
     for link in [each for each in path.rglob("postgres") if each.is_symlink() and each.resolve().is_relative_to(STORE)]:
         shutil.rmtree(link.resolve().parent, ignore_errors=True)
     shutil.rmtree(path)
-    for left in set(TEMPORARY.glob("payhub-*")) - before:
-        # One that is not empty belongs to a project that runs.
-        with suppress(OSError):
+    for left in sockets:
+        with suppress(FileNotFoundError):
             left.rmdir()
+
+
+def accounts_of(data):
+    """Say whose a data folder is: a server may run as another user."""
+    return [data.stat().st_uid] if data.exists() else []
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from payhub.embedded import EmbeddedError
 from payhub.embedded.postgres import _shared_memory
-from payhub.embedded.sockets import TEMPORARY, socket_folder
+from payhub.embedded.sockets import TEMPORARY, place, socket_folder
 
 START_AND_STOP = """
 import sys
@@ -46,8 +46,7 @@ def test_a_relative_home_and_a_link_to_it_are_the_same_project(folder, monkeypat
 @pytest.mark.parametrize("kind", ["open", "link", "file"])
 def test_a_socket_folder_somebody_else_prepared_is_refused(folder, kind):
     data = folder / ("x" * 110)
-    sockets = socket_folder(data, os.geteuid())
-    sockets.rmdir()
+    sockets = place(data, os.geteuid())
     if kind == "open":
         sockets.mkdir()
         sockets.chmod(0o777)
@@ -68,6 +67,7 @@ def test_a_socket_folder_of_another_owner_is_refused(folder, needs_root):
     os.chown(sockets, 12345, 12345)
     with pytest.raises(EmbeddedError, match="is not a private folder"):
         socket_folder(data, os.geteuid())
+    sockets.rmdir()
 
 
 def test_neither_home_nor_locale_are_needed_and_misleading_variables_are_ignored(home, python_path):

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from gateways.base import Query, RefundNotice, RefundOrder
 from gateways.errors import GatewayError
 from payhub import ids, log
 from payhub.accounts.models import GatewayAccount
+from payhub.db import word
 from payhub.exchange import ExchangeError, NotReached, send
 from payhub.hub import Hub
 from payhub.payments.models import Attempt
@@ -92,22 +94,32 @@ def _write_try(hub: Hub, it: Giving) -> _Sent | None:
     if not again and not fits(it):
         _give_up(it)
         return None
-    asked_at, number = it.now.replace(microsecond=0), last.number + 1 if last else 1
-    row = RefundTry(
-        id=ids.new_id(), refund_id=refund.id, attempt_id=it.attempt.id, gateway_account_id=it.account.id, number=number,
-        reference=ids.new_code(), state=TryState.CREATED, asked_at=asked_at, checks=0,
-    )  # fmt: skip
-    session.add(row)
+    row = _next_try(it, last)
+    if row is None:
+        refund.next_at = it.now + timedelta(seconds=_BUSY_S)
+        return None
     next_at = it.now + timedelta(seconds=hub.settings.payments.ladder_s[0])
     if again:
         refund.next_at = next_at
-        it.record("refund.submitted", reference=row.reference, try_number=number)
+        it.record("refund.submitted", reference=row.reference, try_number=row.number)
     else:
         it.take()
         refund.submitted_at = refund.submitted_at or it.now
-        it.move(RefundState.SUBMITTED, next_at=next_at, reference=row.reference, try_number=number)
+        it.move(RefundState.SUBMITTED, next_at=next_at, reference=row.reference, try_number=row.number)
     session.flush()
     return _Sent(it.account, order_of(refund, row, it.attempt), row.id)
+
+
+def _next_try(it: Giving, last: RefundTry | None) -> RefundTry | None:
+    """Write the next try; None where a refund of the same money in another payment, which has other locks, was sent just now."""
+    written = insert(RefundTry).values(
+        id=ids.new_id(), refund_id=it.refund.id, attempt_id=it.attempt.id, gateway_account_id=it.account.id,
+        number=last.number + 1 if last else 1, reference=ids.new_code(), state=TryState.CREATED,
+        asked_at=it.now.replace(microsecond=0), checks=0,
+    )  # fmt: skip
+    unanswered = RefundTry.state.in_([word(state) for state in sorted(UNANSWERED)])
+    alone = written.on_conflict_do_nothing(index_elements=["attempt_id"], index_where=unanswered)
+    return it.session.scalar(alone.returning(RefundTry))
 
 
 def _give_up(it: Giving) -> None:
