@@ -10,15 +10,16 @@ WITH made AS MATERIALIZED (
          ((:day)::timestamp + (5 + k * 86000 / :payments) * interval '1 second') AT TIME ZONE 'Asia/Ho_Chi_Minh' AS at
   FROM generate_series(1, :payments) AS k
 ), payments AS (
-  INSERT INTO payment (id, portal_id, portal_reference, reference, dossier, state, currency, total, language, details, created_at,
+  INSERT INTO payment (id, portal_id, portal_reference, reference, dossier, state, currency, total, language, created_at,
                        expires_at, paid_at, event_seq)
   SELECT id, :portal_id, 'OLD-' || reference, number, 'OLD-' || reference, 'paid', 'VND',
-         amount, 'vi', '{}', at, at + interval '3 days', at, 3
+         amount, 'vi', at, at + interval '3 days', at, 3
   FROM made
 ), lines AS (
   INSERT INTO payment_line (id, payment_id, number, fee_id, kind, budget_line, agency_id, asked_agency_id, collecting_account_id,
-                            description, amount, retention_bp, retained)
-  SELECT id, id, 1, :fee_id, :kind, :budget_line, :agency_id, :agency_id, :collecting_account_id, 'LP-LLTP', amount, 0, 0 FROM made
+                            description, full_amount, amount, retention_bp, retained)
+  SELECT id, id, 1, :fee_id, :kind, :budget_line, :agency_id, :agency_id, :collecting_account_id, 'LP-LLTP', amount, amount, 0, 0
+  FROM made
 ), attempts AS (
   INSERT INTO attempt (id, payment_id, gateway_account_id, code, reference, form_token, state, amount, currency, ordered_at,
                        order_expires_at, ended_at, raw_code, gateway_transaction, method, confirmed, paid_at, paid_at_text,

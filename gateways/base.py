@@ -65,6 +65,8 @@ class Account:
     secrets: tuple[str, ...] = field(repr=False)
     endpoints: Mapping[str, str]
     """Name of the call to absolute URL; the names are the gateway's own, see its module."""
+    named_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    """The same by name, for protocols with several (`Gateway.secret_names`); `secrets` are those called `secret`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,10 @@ class Gateway(Protocol):
     @property
     def name(self) -> str:
         """As in URLs, settings and the register."""
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """What the secrets are called that it signs and verifies with, one after the other: `secret` where there is one."""
 
     def reference(self, code: str, created_at: datetime) -> str:
         """Our reference for the order whose attempt has this code, unique for ever within the account."""

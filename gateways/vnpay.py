@@ -93,6 +93,7 @@ class Vnpay:
     """The VNPAY protocol. Orders and queries that it cannot express raise ValueError; messages raise Forged or Malformed."""
 
     name = "vnpay"
+    secret_names = ("secret",)
 
     def reference(self, code: str, created_at: datetime) -> str:  # noqa: ARG002
         """vnp_TxnRef: the attempt's code as it is. VNPAY wants it unique per terminal and day; it is unique for ever."""

@@ -12,8 +12,13 @@ import reconciliation
 import webhooks
 from gateways.registry import GATEWAYS
 from payhub import checkout, http, log, openapi, settings
+from payhub.agencies.views import bp as agencies_bp
 from payhub.clock import Clock, SystemClock
+from payhub.fees.laws import LAWS as FEE_LAWS
+from payhub.fees.views import bp as fees_bp
 from payhub.hub import Hub, build
+from payhub.imports.laws import LAWS as IMPORT_LAWS
+from payhub.imports.views import bp as registers_bp
 from payhub.ledger import days
 from payhub.ledger.laws import LAWS
 from payhub.metrics import bp as metrics_bp
@@ -25,7 +30,13 @@ from payhub.payments.receipts.views import bp as receipts_bp
 from payhub.payments.refunds.laws import LAWS as REFUND_LAWS
 from payhub.payments.refunds.views import bp as refunds_bp
 from payhub.payments.views import bp as payments_bp
+from payhub.people import rekeying
+from payhub.people.laws import LAWS as PEOPLE_LAWS
+from payhub.people.views import bp as people_bp
 from payhub.registry import Periodic, Registry
+from payhub.ring.laws import LAWS as RING_LAWS
+from payhub.secrets.laws import LAWS as SECRET_LAWS
+from payhub.secrets.views import bp as secrets_bp
 from payhub.settings import Settings
 from payhub.staff.laws import LAWS as STAFF_LAWS
 from payhub.staff.views import bp as proposals_bp
@@ -34,15 +45,23 @@ from payhub.staff.views import bp as proposals_bp
 def registry() -> Registry:
     """Collect what the hub and its rooms offer."""
     offers = Registry(
-        blueprints=[payments_bp, refunds_bp, disputes_bp, receipts_bp, proposals_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS],
+        blueprints=[
+            payments_bp, fees_bp, agencies_bp, refunds_bp, disputes_bp, receipts_bp, proposals_bp, registers_bp, secrets_bp,
+            people_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS,
+        ],
         periodic=[
             Periodic("payhub.payments.jobs.check_due", lambda s: s.jobs.checks_s),
             Periodic("payhub.payments.jobs.refund_due", lambda s: s.jobs.refunds_s),
             Periodic("payhub.payments.jobs.close_due", lambda s: s.jobs.expiry_s),
             Periodic("payhub.payments.jobs.sweep", lambda s: s.jobs.sweep_s),
+            Periodic("payhub.people.jobs.destroy_due", lambda s: s.jobs.sweep_s),
         ],
-        laws=[*LAWS, *REFUND_LAWS, *DISPUTE_LAWS, *RECEIPT_LAWS, *days.LAWS, *STAFF_LAWS],
+        laws=[
+            *LAWS, *FEE_LAWS, *REFUND_LAWS, *DISPUTE_LAWS, *RECEIPT_LAWS, *days.LAWS, *STAFF_LAWS, *IMPORT_LAWS, *SECRET_LAWS,
+            *RING_LAWS, *PEOPLE_LAWS,
+        ],
     )
+    rekeying.offer()
     for room in (webhooks, reconciliation):
         room.init_app(offers)
     return offers

@@ -12,11 +12,13 @@ import hashlib
 import hmac
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_NONCE = 12
+_NONCE, _KEY = 12, 32
+_VERSIONS = frozenset(range(256))
 
 
 class CryptoError(Exception):
@@ -33,45 +35,56 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Versioned 32-byte keys; the newest wraps, all of them unwrap."""
+    """Versioned 32-byte keys; the newest wraps, all of them unwrap.
+
+    `current` names an older one that wraps instead: while a new key is given to every process, none may use it yet.
+    """
 
     keys: dict[int, bytes] = field(repr=False)
+    current: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Keyring:
+    def parse(cls, text: str, current: int | None = None) -> Keyring:
         """Read `version:base64,version:base64`; raise ValueError without quoting what it read."""
-        keys: dict[int, bytes] = {}
-        for entry in text.split(","):
-            version, _, encoded = entry.strip().partition(":")
-            try:
-                keys[int(version)] = base64.b64decode(encoded, validate=True)
-            except ValueError:
-                raise ValueError("secrets.keys must be version:base64 pairs separated by commas") from None
-        if any(len(key) != 32 for key in keys.values()):
-            raise ValueError("each key of secrets.keys must be 32 bytes in base64")
-        return cls(keys)
+        entries = [entry.strip().partition(":") for entry in text.split(",")]
+        try:
+            keys = {int(version): base64.b64decode(encoded, validate=True) for version, _, encoded in entries}
+        except ValueError:
+            raise ValueError("secrets.keys must be version:base64 pairs separated by commas") from None
+        short = ", ".join(str(version) for version, key in keys.items() if len(key) != _KEY)
+        if short:
+            raise ValueError(f"each key of secrets.keys must be 32 bytes in base64, and this version is not: {short}")
+        if not set(keys) <= _VERSIONS:
+            raise ValueError("the versions of secrets.keys must be 0 to 255")
+        if len(set(keys.values())) < len(entries):
+            raise ValueError("secrets.keys must not hold a version or a key twice")
+        if current is not None and current not in keys:
+            raise ValueError("secrets.current must be a version of secrets.keys")
+        return cls(keys, current)
 
     @property
     def newest(self) -> int:
         """Return the version that wraps."""
-        return max(self.keys)
+        return max(self.keys) if self.current is None else self.current
+
+    def check_value(self, version: int) -> bytes:
+        """Return 8 bytes by which a key is recognised and nothing else is learned."""
+        return self.mac("check value", b"", version)[:8]
 
     def seal(self, plain: bytes, context: str) -> Sealed:
         """Seal a value with a fresh data key; `context` names the row it belongs to."""
-        data_key = os.urandom(32)
-        return Sealed(self.wrap(data_key, context), encrypt(data_key, plain, context))
+        place, version, chance = context.encode(), self.newest, os.urandom(_KEY + 2 * _NONCE)
+        data_key, nonce, wrapping = chance[:_KEY], chance[_KEY:-_NONCE], chance[-_NONCE:]
+        wrapped = _ready(self.keys[version]).encrypt(wrapping, data_key, b"key " + place)
+        data = AESGCM(data_key).encrypt(nonce, plain, place)
+        return Sealed(version.to_bytes(1, "big") + wrapping + wrapped, nonce + data)
 
     def open(self, sealed: Sealed, context: str) -> bytes:
         """Return what was sealed; raise `CryptoError` where key, bytes or context do not belong together."""
         return decrypt(self.unwrap(sealed.key, context), sealed.data, context)
 
-    def wrap(self, data_key: bytes, context: str) -> bytes:
-        """Wrap a data key: one byte of version, nonce, ciphertext."""
-        version = self.newest
-        return version.to_bytes(1, "big") + encrypt(self.keys[version], data_key, f"key {context}")
-
     def unwrap(self, wrapped: bytes, context: str) -> bytes:
-        """Return the data key that `wrap` wrapped."""
+        """Return the data key in a wrapped one: a byte of version, nonce, ciphertext."""
         key = self.keys.get(wrapped[0]) if wrapped else None
         if key is None:
             raise CryptoError("the key that wrapped this is not on the ring")
@@ -86,6 +99,12 @@ class Keyring:
         """Tell, in constant time, whether any key of the ring made this (possibly truncated) mac."""
         matches = [hmac.compare_digest(self.mac(purpose, message, version)[: len(mac)], mac) for version in self.keys]
         return any(matches)
+
+
+@lru_cache(maxsize=256)
+def _ready(ring_key: bytes) -> AESGCM:
+    """Return a cipher that stays: a ring has few keys, and they wrap everything."""
+    return AESGCM(ring_key)
 
 
 def encrypt(key: bytes, plain: bytes, context: str) -> bytes:

@@ -41,6 +41,10 @@ NAMING = {
 }
 
 
+SEALS_WITH = "payhub key "
+"""Before the version of the ring a process seals with: the name of its connections, by which an operator sees who has which key."""
+
+
 class Base(DeclarativeBase):
     """Every mapped row of the hub and its rooms."""
 
@@ -60,12 +64,12 @@ class Base(DeclarativeBase):
 class Database:
     """A pool of connections; safe to share between threads, not between processes (see `after_fork`)."""
 
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: DatabaseSettings, name: str = "payhub") -> None:
         # Autocommit is how a connection rests: the hot steps then never switch it, and a session pays for switching instead.
-        self.resting = _engine(settings, settings.pool_size)
+        self.resting = _engine(settings, settings.pool_size, name)
         self.engine: Engine = self.resting.execution_options(isolation_level="READ COMMITTED")
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._apart = _engine(settings, 1)
+        self._apart = _engine(settings, 1, name)
         self._sessions_apart = sessionmaker(self._apart.execution_options(isolation_level="READ COMMITTED"), expire_on_commit=False)
 
     @contextmanager
@@ -97,7 +101,7 @@ class Database:
         self._apart.dispose()
 
 
-def _engine(settings: DatabaseSettings, size: int) -> Engine:
+def _engine(settings: DatabaseSettings, size: int, name: str) -> Engine:
     return create_engine(
         settings.url,
         isolation_level="AUTOCOMMIT",
@@ -110,7 +114,7 @@ def _engine(settings: DatabaseSettings, size: int) -> Engine:
         hide_parameters=True,
         connect_args={
             "options": f"-c statement_timeout={settings.statement_timeout_s}s -c timezone=UTC -c lock_timeout=10s",
-            "application_name": "payhub",
+            "application_name": name,
             # A server that vanishes without a word is noticed within seconds.
             "keepalives_idle": 10,
             "keepalives_interval": 5,

@@ -14,7 +14,7 @@ from payhub.http import bilingual
 
 # Controls, bidirectional overrides, zero-width and non-characters: they hide what a text says, and have no place in a name or a
 # number. Ordinary and no-break spaces, combining marks and emoji stay.
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
+HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -22,7 +22,7 @@ _DIGITS = re.compile(r"[0-9]{1,9}")
 
 def plain(value: str) -> None:
     """Refuse hidden characters and texts of nothing but spaces."""
-    if _HIDDEN.search(value):
+    if HIDDEN.search(value):
         raise ValidationError(bilingual("Có ký tự điều khiển hoặc ký tự ẩn", "Control and hidden characters are not allowed"))
     if not value.strip():
         raise ValidationError(bilingual("Không được để trống", "Must not be blank"))
@@ -110,7 +110,7 @@ def address(value: str) -> None:
 def short_texts(value: Mapping[str, Any]) -> None:
     """Refuse metadata that is not at most 20 short texts: keys to 40, values to 500 characters."""
     short = all(
-        isinstance(text, str) and len(text) <= 500 and len(key) <= 40 and not _HIDDEN.search(key + text)
+        isinstance(text, str) and len(text) <= 500 and len(key) <= 40 and not HIDDEN.search(key + text)
         for key, text in value.items()
     )
     if len(value) > 20 or not short:

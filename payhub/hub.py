@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis import Redis
 
 from gateways.base import Gateway
 from payhub.clock import Clock
 from payhub.crypto import Keyring
-from payhub.db import Database
+from payhub.db import SEALS_WITH, Database
 from payhub.registers import RegisterCache, Registers
-from payhub.settings import Settings
+from payhub.settings import Settings, ring_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Hub:
 
     settings: Settings
     db: Database
-    redis: Redis
+    redis: Redis = field(repr=False)
     keyring: Keyring
     clock: Clock
     cache: RegisterCache
@@ -35,8 +35,8 @@ class Hub:
 
 def build(settings: Settings, gateways: Mapping[str, Gateway], clock: Clock) -> Hub:
     """Make a hub; nothing is connected until it is used."""
-    db = Database(settings.database)
-    keyring = Keyring.parse(settings.secrets.keys)
+    keyring = ring_of(settings.secrets)
+    db = Database(settings.database, f"{SEALS_WITH}{keyring.newest}")
     return Hub(
         settings=settings,
         db=db,

@@ -2,6 +2,9 @@
 
 `claim` is a piece of a hot statement: it takes an advisory lock on (owner, key) and writes the answer; where either fails the
 statement does nothing and `Once.explain` says why. Kept for `api.idempotency_s` seconds.
+
+An answer may repeat what a portal wrote about a person. It is kept sealed with a key made of the request itself, which is kept
+nowhere: only whoever sends the very same request again, and so has all of that, opens it.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, ClassVar
@@ -33,9 +36,10 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from payhub.crypto import decrypt, encrypt
 from payhub.db import Base, Database
 from payhub.errors import PayHubError, Text
-from payhub.http import View
+from payhub.http import View, the_hub
 
 
 class Idempotency(Base):
@@ -47,10 +51,12 @@ class Idempotency(Base):
     owner_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     """The portal, or the person, whose key it is."""
     key: Mapped[str] = mapped_column(primary_key=True)
+    """Digest of the key: people put names and numbers into it."""
     fingerprint: Mapped[bytes]
-    """SHA-256 of method, path and body."""
+    """Digest of key, method, path and body."""
     status: Mapped[int] = mapped_column(SmallInteger)
     body: Mapped[bytes]
+    """`_PLAIN` and the answer where it repeats no words of the request, else `_SEALED` and the answer sealed."""
     created_at: Mapped[datetime]
 
 
@@ -92,7 +98,9 @@ class RequestInFlight(PayHubError):
 
 
 ERRORS = (IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyReused, RequestInFlight)
+_PURPOSE = "idempotency"
 _VISIBLE = re.compile(r"[!-~]{1,128}")
+_PLAIN, _SEALED = b"\0", b"\1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +110,30 @@ class Once:
     owner_id: uuid.UUID
     key: str
     fingerprint: bytes
+    secret: bytes = field(repr=False)
+    """Seals the answer; made of the request, kept nowhere."""
+
+    @classmethod
+    def of(cls, owner_id: uuid.UUID, key: str, request: bytes) -> Once:
+        """Return what is known of a request with its key: what is kept of it, and what never is."""
+        whole = hashlib.sha512(owner_id.bytes + key.encode() + b"\n" + request).digest()
+        named = hashlib.blake2b(key.encode(), digest_size=16, key=owner_id.bytes).hexdigest()
+        return cls(owner_id, named, whole[:32], whole[32:])
 
     @property
     def lock(self) -> int:
         """The number of the advisory lock that stands for this key."""
         return int.from_bytes(hashlib.blake2b(self.owner_id.bytes + self.key.encode(), digest_size=8).digest(), "big", signed=True)
 
-    def binds(self, status: int, body: bytes, now: datetime) -> dict[str, Any]:
-        """Return the parameters of `claim`, the answer to keep among them."""
+    def binds(self, status: int, body: bytes, now: datetime, *, words: bool = True) -> dict[str, Any]:
+        """Return the parameters of `claim`, the answer to keep among them; without `words` it repeats nothing anybody wrote."""
         return {
             "once_lock": self.lock,
             "once_owner": self.owner_id,
             "once_key": self.key,
             "once_fingerprint": self.fingerprint,
             "once_status": status,
-            "once_body": body,
+            "once_body": self._seal(body) if words else _PLAIN + body,
             "once_now": now,
         }
 
@@ -133,13 +150,21 @@ class Once:
                 return self._replay(row)
             status, body = act(session)
             values = {"owner_id": self.owner_id, "key": self.key, "fingerprint": self.fingerprint, "created_at": now}
-            session.execute(insert(Idempotency).values(**values, status=status, body=body))
+            session.execute(insert(Idempotency).values(**values, status=status, body=self._seal(body)))
         return Response(body, status, mimetype="application/json")
 
     def _replay(self, row: Any) -> Response:
         if row.fingerprint != self.fingerprint:
             raise IdempotencyKeyReused
-        return Response(row.body, row.status, {"Idempotency-Replayed": "true"}, mimetype="application/json")
+        kept = row.body[1:] if row.body[:1] == _PLAIN else decrypt(self.secret, row.body[1:], self._context)
+        return Response(kept, row.status, {"Idempotency-Replayed": "true"}, mimetype="application/json")
+
+    @property
+    def _context(self) -> str:
+        return f"answer {self.key}"
+
+    def _seal(self, body: bytes) -> bytes:
+        return _SEALED + encrypt(self.secret, body, self._context)
 
     def first_answer(self, db: Database) -> Response | None:
         """Return the kept answer, or None where there is none; raise where the key was used for something else."""
@@ -181,7 +206,21 @@ def claim(*conditions: Any) -> tuple[CTE, CTE]:
 
 def idempotent(view: View) -> View:
     """Demand an Idempotency-Key and put it, as `Once`, into `g.once`."""
+    return _demands_key(view, lambda request: request)
 
+
+def idempotent_for_secrets(view: View) -> View:
+    """Demand an Idempotency-Key where the body holds a secret: what is kept of it helps nobody to guess without the ring."""
+
+    def proven(request: bytes) -> bytes:
+        # The oldest key, so that the same request is known again after the ring has got a new one.
+        ring = the_hub().keyring
+        return ring.mac(_PURPOSE, request, min(ring.keys))
+
+    return _demands_key(view, proven)
+
+
+def _demands_key(view: View, known_by: Callable[[bytes], bytes]) -> View:
     @wraps(view)
     def once(**arguments: Any) -> Any:
         key = request.headers.get("Idempotency-Key")
@@ -190,7 +229,7 @@ def idempotent(view: View) -> View:
         if not _VISIBLE.fullmatch(key):
             raise IdempotencyKeyInvalid
         material = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
-        g.once = Once(g.owner_id, key, hashlib.sha256(material).digest())
+        g.once = Once.of(g.owner_id, key, known_by(material))
         return view(**arguments)
 
     once.operation = {**getattr(view, "operation", {}), "idempotent": True}  # type: ignore[attr-defined]

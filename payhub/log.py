@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -17,12 +19,34 @@ REDACTED = "[redacted]"
 _SECRET = ("secret", "password", "token", "authorization", "signature", "hash", "api_key", "payer", "body", "query", "cookie")
 
 
+# What a secret looks like wherever it stands: API keys and personal tokens, webhook secrets, what an authenticator reads, keys of
+# the ring, the password in an address.
+_SHAPES = re.compile(
+    r"ph[ks]_(?:live|test)_\w+|whsec_[\w+/=]+|otpauth://\S+|\b\d{1,3}:[A-Za-z0-9+/]{43}="
+    r"|(?<=://)[^\s/@:]*:[^\s/@]*(?=@)"
+)
+
+
 def redact(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank every field whose name says that it holds a secret or a person's data."""
-    for name in fields:
-        if any(word in name.lower() for word in _SECRET):
-            fields[name] = REDACTED
+    """Blank every field whose name says that it holds a secret or a person's data, and whatever looks like a secret in others."""
+    for name, value in fields.items():
+        fields[name] = _shown(name, value)
     return fields
+
+
+@lru_cache(maxsize=1024)
+def _names_secret(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRET)
+
+
+def _shown(name: str, value: Any) -> Any:
+    if _names_secret(name) or isinstance(value, bytes):
+        return REDACTED
+    if isinstance(value, str):
+        return _SHAPES.sub(REDACTED, value) if "_" in value or ":" in value else value
+    if isinstance(value, Mapping):
+        return {key: _shown(str(key), inner) for key, inner in value.items()}
+    return type(value)([_shown("", inner) for inner in value]) if type(value) in {list, tuple} else value
 
 
 def only_frames(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

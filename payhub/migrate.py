@@ -10,6 +10,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
+from payhub.crypto import Keyring
+
 FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -20,9 +22,10 @@ def _config() -> Config:
     return config
 
 
-def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the database to a revision; a second process waits for the first."""
+def upgrade(engine: Engine, revision: str = "head", keyring: Keyring | None = None) -> None:
+    """Bring the database to a revision; a second process waits for the first. What stood in plain text is sealed with the ring."""
     config = _config()
+    config.attributes["keyring"] = keyring
     with engine.connect() as connection:
         connection.exec_driver_sql("SELECT pg_advisory_lock(7289402)")
         connection.commit()

@@ -151,8 +151,8 @@ def _success(schema: Any, operation: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "Done"}
     if schema is not None:
         answer["content"] = {"application/json": {"schema": schema}}
-    if schema is not None and "also_as" in operation:
-        answer["content"][operation["also_as"]] = {"schema": {"type": "string"}}
+    if "also_as" in operation:
+        answer.setdefault("content", {})[operation["also_as"]] = {"schema": {"type": "string"}}
     if operation.get("idempotent"):
         answer["headers"] = {
             "Idempotency-Replayed": {"schema": {"type": "string"}, "description": "Present when this is the first answer again"}

@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from time import monotonic
 from typing import Any, TypeVar
@@ -22,10 +22,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from gateways.base import Account
 from payhub.accounts.models import GatewayAccount, GatewaySecret, GatewayTerms
 from payhub.agencies.models import Agency, CollectingAccount, DayOff
-from payhub.crypto import Keyring, Sealed
+from payhub.crypto import Keyring
 from payhub.db import Base, Database
-from payhub.fees.models import Fee, Retention
-from payhub.portals.models import ApiKey, Portal, PortalGrant
+from payhub.fees.models import Fee, FeeTier, Relief, Retention
+from payhub.portals.models import ApiKey, Portal, PortalGrant, PortalSecret
+from payhub.secrets import sealing
 
 
 class RegisterVersion(Base):
@@ -39,8 +40,8 @@ class RegisterVersion(Base):
 
 
 TABLES = (
-    "agency", "collecting_account", "day_off", "portal", "portal_grant", "api_key", "fee", "retention", "gateway_account",
-    "gateway_terms", "gateway_secret",
+    "agency", "collecting_account", "day_off", "portal", "portal_grant", "api_key", "fee", "fee_tier", "relief", "retention",
+    "gateway_account", "gateway_terms", "gateway_secret", "portal_secret",
 )  # fmt: skip
 """The tables whose changes are counted."""
 
@@ -53,19 +54,31 @@ class Registers:
 
     version: int
     agencies: Mapping[str, Agency]
+    """By code, its first row: the one that other tables name."""
     agencies_by_id: Mapping[uuid.UUID, Agency]
+    agency_rows: Mapping[str, Sequence[Agency]]
+    """By code, every row in order of time."""
     collecting_accounts: Mapping[uuid.UUID, Sequence[CollectingAccount]]
     fees: Mapping[str, Sequence[Fee]]
     fees_by_id: Mapping[uuid.UUID, Fee]
+    tiers: Mapping[uuid.UUID, Sequence[FeeTier]]
+    reliefs: Mapping[str, Sequence[Relief]]
+    reliefs_by_id: Mapping[uuid.UUID, Relief]
     retentions: Mapping[tuple[uuid.UUID, str], Sequence[Retention]]
     portals: Mapping[uuid.UUID, Portal]
+    """The first row of each code: the one that other tables name."""
+    portal_rows: Mapping[str, Sequence[Portal]]
     grants: Mapping[uuid.UUID, Sequence[PortalGrant]]
     keys: Mapping[str, ApiKey]
     gateway_accounts: Mapping[str, GatewayAccount]
     gateway_accounts_by_id: Mapping[uuid.UUID, GatewayAccount]
     terms: Mapping[uuid.UUID, Sequence[GatewayTerms]]
     protocol_accounts: Mapping[uuid.UUID, Account]
+    portal_secrets: Mapping[uuid.UUID, Mapping[str, tuple[str, ...]]] = field(repr=False)
+    """By portal and direction, `inbound` or `outbound`: the live ones, the signing one first."""
     days_off: Mapping[str, frozenset[date]]
+    days_worked: Mapping[str, frozenset[date]]
+    """Saturdays and Sundays on which a calendar works."""
 
 
 def in_force(rows: Sequence[Row], on: date) -> Row | None:
@@ -108,29 +121,38 @@ class RegisterCache:
 
 
 def _read(session: Session, keyring: Keyring, version: int) -> Registers:
-    agencies = session.scalars(select(Agency)).all()
+    agencies = session.scalars(select(Agency).order_by(Agency.valid_from)).all()
+    portals = session.scalars(select(Portal).order_by(Portal.valid_from)).all()
     fees = session.scalars(select(Fee).order_by(Fee.valid_from)).all()
+    reliefs = session.scalars(select(Relief).order_by(Relief.code, Relief.valid_from)).all()
     accounts = session.scalars(select(GatewayAccount).order_by(GatewayAccount.rank, GatewayAccount.code)).all()
-    secrets = _group(session.scalars(select(GatewaySecret).where(GatewaySecret.retired_at.is_(None))).all(), "gateway_account_id")
-    days_off: defaultdict[str, set[date]] = defaultdict(set)
+    secrets = sealing.live(session, keyring, GatewaySecret, "gateway_account_id", "name")
+    days: defaultdict[bool, defaultdict[str, set[date]]] = defaultdict(lambda: defaultdict(set))
     for day in session.scalars(select(DayOff)):
-        days_off[day.calendar].add(day.on)
+        days[day.works][day.calendar].add(day.on)
     registers = Registers(
         version=version,
-        agencies={agency.code: agency for agency in agencies},
+        agencies={agency.code: agency for agency in reversed(agencies)},
         agencies_by_id={agency.id: agency for agency in agencies},
+        agency_rows=_group(agencies, "code"),
         collecting_accounts=_group(session.scalars(select(CollectingAccount)).all(), "agency_id"),
         fees=_group(fees, "code"),
         fees_by_id={fee.id: fee for fee in fees},
+        tiers=_group(session.scalars(select(FeeTier).order_by(FeeTier.above)).all(), "fee_id"),
+        reliefs=_group(reliefs, "code"),
+        reliefs_by_id={relief.id: relief for relief in reliefs},
         retentions=_group(session.scalars(select(Retention)).all(), "agency_id", "fee_code"),
-        portals={portal.id: portal for portal in session.scalars(select(Portal))},
+        portals={portal.id: portal for portal in {portal.code: portal for portal in reversed(portals)}.values()},
+        portal_rows=_group(portals, "code"),
         grants=_group(session.scalars(select(PortalGrant)).all(), "portal_id"),
         keys={key.prefix: key for key in session.scalars(select(ApiKey))},
         gateway_accounts={account.code: account for account in accounts},
         gateway_accounts_by_id={account.id: account for account in accounts},
         terms=_group(session.scalars(select(GatewayTerms).order_by(GatewayTerms.valid_from)).all(), "gateway_account_id"),
-        protocol_accounts={account.id: _protocol(account, secrets.get(account.id, ()), keyring) for account in accounts},
-        days_off={calendar: frozenset(days) for calendar, days in days_off.items()},
+        protocol_accounts={account.id: _protocol(account, secrets.get(account.id, {})) for account in accounts},
+        portal_secrets=sealing.live(session, keyring, PortalSecret, "portal_id", "direction"),
+        days_off={calendar: frozenset(off) for calendar, off in days[False].items()},
+        days_worked={calendar: frozenset(worked) for calendar, worked in days[True].items()},
     )
     session.expunge_all()
     return registers
@@ -144,10 +166,10 @@ def _group(rows: Sequence[Row], *names: str) -> dict[Any, list[Row]]:
     return dict(groups)
 
 
-def _protocol(account: GatewayAccount, secrets: Sequence[GatewaySecret], keyring: Keyring) -> Account:
-    newest_first = sorted(secrets, key=lambda secret: secret.created_at, reverse=True)
+def _protocol(account: GatewayAccount, secrets: Mapping[str, tuple[str, ...]]) -> Account:
     return Account(
         terminal=account.terminal,
-        secrets=tuple(keyring.open(Sealed(s.sealed_key, s.sealed), f"gateway_secret {s.id}").decode() for s in newest_first),
+        secrets=secrets.get("secret", ()),
         endpoints=dict(account.endpoints),
+        named_secrets=secrets,
     )

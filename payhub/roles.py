@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, text
 
 from payhub.errors import PayHubError, Text
 
-DELETED_FROM = ("callback", "idempotency", "staff_role")
-"""Tables whose rows the application forgets: after their time, or when a role is taken away, which the audit remembers."""
+DELETED_FROM = ("callback", "idempotency", "payer_index", "staff_role")
+"""Tables whose rows the application forgets: after their time, when a payer is erased, or when a role is taken away."""
 ONLY_READ = ("alembic_version",)
 COLUMNS = {"event": ("position",)}
 """Tables of which only these columns are ever changed."""

@@ -15,6 +15,14 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from redis import ConnectionPool
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from payhub.crypto import Keyring
+from payhub.imports.settings import Registers
+from payhub.people.terms import People
+
 
 class SettingsError(Exception):
     """One line per setting that is missing or wrong; values are never quoted."""
@@ -39,9 +47,13 @@ class Redis:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """`keys` is the key ring, `version:base64 of 32 bytes` separated by commas, the newest last."""
+    """`keys` is the key ring, `version:base64 of 32 bytes` separated by commas, the newest last.
+
+    The highest version seals, unless `current` names another: that holds a new key back until every process has it. -1 names none.
+    """
 
     keys: str = field(repr=False)
+    current: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,9 @@ class Settings:
     payments: Payments
     webhooks: Webhooks
     jobs: Jobs
+    registers: Registers
     api: Api
+    people: People
     log: Log
     paths: Paths
 
@@ -233,17 +247,44 @@ def _value(name: str, kind: Any, raw: Any, problems: list[str]) -> Any:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    found = []
+    found = _unreadable(settings)
     versions = {entry.split(":", 1)[0].strip() for entry in settings.secrets.keys.split(",")}
     if settings.live and DEVELOPMENT_KEY_VERSION in versions:
         found.append("secrets.keys holds the key printed in the repository: make one with `payhub keys new`")
     if settings.live and not settings.web.base_url.startswith("https://"):
         found.append("web.base_url must start with https:// where money is real")
+    if not settings.registers.waits:
+        found.append("registers.cooling_days must be 1 to 30")
     if not settings.payments.ladder_s or list(settings.payments.ladder_s) != sorted(set(settings.payments.ladder_s)):
         found.append("payments.ladder_s must rise")
+    if not settings.people.readable:
+        found.append("people.record_terms must be YEAR:YEARS pairs separated by commas, such as 2017:10")
     if settings.webhooks.ca_bundle and not _holds_certificates(settings.webhooks.ca_bundle):
         found.append("webhooks.ca_bundle must be a file of certificates in PEM that can be read")
     return found
+
+
+def _unreadable(settings: Settings) -> list[str]:
+    """Name what cannot be read at all: whoever meets it later would quote a part of it, which may be of a password."""
+    found = []
+    try:
+        ring_of(settings.secrets)
+    except ValueError as error:
+        found.append(str(error))
+    database = settings.database
+    urls = (("DATABASE_URL", database.url), ("DATABASE_REPLICA_URL", database.replica_url), ("REDIS_URL", settings.redis.url))
+    for name, url in urls:
+        try:
+            if url:
+                ConnectionPool.from_url(url) if name == "REDIS_URL" else make_url(url).get_dialect()
+        except (ValueError, SQLAlchemyError):
+            found.append(f"{name} is no address that can be read; in a password / is written %2F, @ is %40, # is %23, % is %25")
+    return found
+
+
+def ring_of(secrets: Secrets) -> Keyring:
+    """Return the key ring; raise ValueError without quoting anything of it."""
+    return Keyring.parse(secrets.keys, None if secrets.current < 0 else secrets.current)
 
 
 def _holds_certificates(name: str) -> bool:

@@ -46,6 +46,11 @@ def named(row: Any) -> str:
     return str(row.name_en if spoken() == "en" else row.name_vi)
 
 
+def grounded(row: Any) -> str:
+    """Return the ground in law of a relief in the language of this request."""
+    return str(row.ground_en if spoken() == "en" else row.ground_vi)
+
+
 def gettext(message: str) -> str:
     """Say a text in the language of this request."""
     return catalogue(spoken()).gettext(message)
@@ -57,7 +62,7 @@ def ngettext(singular: str, plural: str, number: int) -> str:
 
 
 def install(app: Flask) -> None:
-    """Give the templates `_`, `{% trans %}`, `spoken()` and the filter `named`; read every catalogue now."""
+    """Give the templates `_`, `{% trans %}`, `spoken()`, the filters `named` and `grounded`; read every catalogue now."""
     for language in LANGUAGES:
         catalogue(language)
     environment: Any = app.jinja_env
@@ -65,3 +70,4 @@ def install(app: Flask) -> None:
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)
     environment.globals["spoken"] = spoken
     environment.filters["named"] = named
+    environment.filters["grounded"] = grounded

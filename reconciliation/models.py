@@ -10,6 +10,7 @@ from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Identity, Index, Uniqu
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
+from payhub.sealed import SealedBytes, WrappedKey
 
 
 class Settlement(Base):
@@ -37,8 +38,8 @@ class Settlement(Base):
     line_count: Mapped[int]
     line_sum: Mapped[int]
     reject_count: Mapped[int]
-    body_key: Mapped[bytes | None] = mapped_column(deferred=True)
-    body: Mapped[bytes | None] = mapped_column(deferred=True)
+    body_key: Mapped[bytes | None] = mapped_column(WrappedKey, deferred=True)
+    body: Mapped[bytes | None] = mapped_column(SealedBytes, deferred=True)
     """The file itself, sealed."""
     received_at: Mapped[datetime]
     superseded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("settlement.id"))

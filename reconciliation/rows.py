@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from payhub.errors import Text
+from payhub.identifiers import identifier, is_identifier
 from payhub.money import MAX_AMOUNT
 from reconciliation.mappings import LINE_TYPES, Mapping
 
@@ -84,11 +85,13 @@ class RowReader:
         happened = mapping.instant(row[self._happened])
         if happened is None:
             raise BadRow("happened", "not_a_time")
-        reference = _plain("reference", row, self._reference)
-        transaction = _plain("transaction", row, self._transaction)
+        reference = _named("reference", row, self._reference)
+        transaction = _named("transaction", row, self._transaction)
         if reference is None and transaction is None:
             raise BadRow("transaction" if self._reference is None else "reference", "no_identity")
         bank = _plain("bank", row, self._bank)
+        # What a gateway calls its banks is a code; anything else it writes there is in the sealed file and of no use here.
+        bank = bank if bank is not None and is_identifier(bank) else None
         fee, currency = self._fee_of(row), self._currency_of(row)
         return Line(number, line_type, reference, transaction, amount, fee, currency, happened, happened.date(), bank)
 
@@ -133,3 +136,9 @@ def _plain(what: str, row: Sequence[str], place: int | None) -> str | None:
     if not _PLAIN.fullmatch(value):
         raise BadRow(what, "not_plain")
     return value
+
+
+def _named(what: str, row: Sequence[str], place: int | None) -> str | None:
+    """Return what a thing is called at the gateway, in the form that names have; None where it has none."""
+    value = _plain(what, row, place)
+    return value and identifier(value)

@@ -22,6 +22,7 @@ from payhub.discrepancies import service as discrepancies
 from payhub.discrepancies.models import Discrepancy
 from payhub.errors import NotFound, Text
 from payhub.hub import Hub
+from payhub.identifiers import is_identifier
 from reconciliation import mappings, runs
 from reconciliation.errors import DayWrong, FileTooLarge
 from reconciliation.models import Run, Settlement, SettlementReject
@@ -78,7 +79,7 @@ def import_settlement(hub: Hub, account_code: str, period_on: date, file_name: s
         _copy(session, settlement.id, lines(body, mapping, tally))
         _check_day(tally, period_on, mapping.heading("happened"))
         sealed = hub.keyring.seal(body, f"settlement {settlement.id}")
-        settlement.body_key, settlement.body, settlement.file_name = sealed.key, sealed.data, _plain_name(file_name)
+        settlement.body_key, settlement.body, settlement.file_name = sealed.key, sealed.data, _plain_name(file_name, settlement)
         _keep(session, settlement, tally)
         _supersede(session, settlement)
         _tell_difference(session, account, settlement)
@@ -121,9 +122,10 @@ def _begin(session: Session, account: GatewayAccount, period_on: date, digest: b
     return settlement
 
 
-def _plain_name(file_name: str) -> str:
+def _plain_name(file_name: str, settlement: Settlement) -> str:
+    """Return a file's name if it is no more than a name; otherwise one of ours, for it may tell of a person."""
     name = PurePath(file_name.replace("\\", "/")).name
-    return "".join(character if character.isprintable() else "_" for character in name)[:200] or "settlement"
+    return name if name and is_identifier(name) else f"settlement-{settlement.period_on}.csv"
 
 
 def _copy(session: Session, settlement_id: uuid.UUID, found: Iterable[Line]) -> None:

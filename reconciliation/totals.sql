@@ -21,8 +21,14 @@ WITH booked AS (
   WHERE posting.business_on = :business_on AND posting.account = 'owed'
     AND journal.fact IN ('applied', 'allocated', 'applied_reversed', 'refund_submitted', 'refund_failed', 'charged_back')
   GROUP BY 1, 2, 3, 4, 5, 6, 7
+), named AS (
+  -- A code has one row after another: the name is that of the day.
+  SELECT DISTINCT ON (known.id) known.id, known.code, shown.name_vi, shown.name_en
+  FROM agency AS known
+  JOIN agency AS shown ON shown.code = known.code AND (shown.id = known.id OR shown.valid_to IS DISTINCT FROM shown.valid_from)
+  ORDER BY known.id, shown.valid_from <= :business_on DESC, abs(shown.valid_from - :business_on)
 ), added AS (
-  SELECT booked.agency_id, booked.kind, booked.budget_line, booked.currency,
+  SELECT agency.code, agency.name_vi, agency.name_en, booked.kind, booked.budget_line, booked.currency,
          count(*) FILTER (WHERE movement = 'collected') - count(*) FILTER (WHERE movement = 'reversed') AS count,
          coalesce(sum(booked.amount) FILTER (WHERE movement = 'collected'), 0)::bigint AS collected,
          coalesce(-sum(booked.amount) FILTER (WHERE movement = 'reversed'), 0)::bigint AS reversed,
@@ -31,6 +37,7 @@ WITH booked AS (
          sum(booked.amount)::bigint AS owed,
          coalesce(sum(shown.amount), 0)::bigint AS reported
   FROM booked
+  JOIN named AS agency ON agency.id = booked.agency_id
   LEFT JOIN LATERAL (
     SELECT proof.amount FROM proof
     JOIN settlement_line AS line ON line.id = proof.settlement_line_id
@@ -44,9 +51,9 @@ WITH booked AS (
         LIMIT 1) IS NOT NULL)
     LIMIT 1
   ) AS shown ON booked.movement = 'collected'
-  GROUP BY booked.agency_id, booked.kind, booked.budget_line, booked.currency
+  GROUP BY agency.code, agency.name_vi, agency.name_en, booked.kind, booked.budget_line, booked.currency
 )
-SELECT agency.code AS agency, agency.name_vi AS agency_name_vi, agency.name_en AS agency_name_en, kind, budget_line, currency,
+SELECT code AS agency, name_vi AS agency_name_vi, name_en AS agency_name_en, kind, budget_line, currency,
        count, collected, reversed, refunded, charged_back, owed, reported, collected - reversed - reported AS difference
-FROM added JOIN agency ON agency.id = added.agency_id
-ORDER BY agency.code, kind, budget_line, currency
+FROM added
+ORDER BY code, kind, budget_line, currency

@@ -1,7 +1,8 @@
 """Messages in and out: callbacks from gateways, webhooks to portals."""
 
+from payhub.people.holders import holds
 from payhub.registry import Periodic, Registry
-from webhooks import commands, laws, views
+from webhooks import commands, laws, personal, views
 
 
 def init_app(registry: Registry) -> None:
@@ -9,6 +10,7 @@ def init_app(registry: Registry) -> None:
     registry.blueprints.append(views.bp)
     registry.commands.append(commands.group)
     registry.laws.extend(laws.LAWS)
+    holds(personal.HOLDER)
     registry.periodic += [
         Periodic("webhooks.jobs.relay", lambda settings: settings.jobs.relay_s),
         Periodic("webhooks.jobs.deliver_due", lambda settings: settings.jobs.deliveries_s),

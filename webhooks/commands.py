@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from payhub.hub import Hub
 from payhub.portals.models import Portal
+from payhub.portals.service import portal_named
 from webhooks import deliveries, endpoints
 from webhooks.models import WebhookEndpoint
 
@@ -31,10 +32,10 @@ def group() -> None:
 def add(hub: GetHub, portal: str, url: str, types: tuple[str, ...]) -> None:
     """Tell PORTAL at URL; prints the endpoint's id and, this once, its signing secret."""
     with hub().db.session() as session:
-        owner = session.scalar(select(Portal.id).where(Portal.code == portal))
+        owner = portal_named(session, portal)
         if owner is None:
             raise click.ClickException(f"no portal has the code {portal}")
-        endpoint, secret = endpoints.add(hub(), session, owner, url, list(types))
+        endpoint, secret = endpoints.add(hub(), session, owner.id, url, list(types))
     click.echo(f"{endpoint.id} {secret}")
 
 

@@ -17,23 +17,36 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from payhub import ids
-from payhub.crypto import Sealed
 from payhub.errors import FieldProblem, InvalidInput, NotFound, Text
 from payhub.events import Event
 from payhub.hub import Hub
+from payhub.secrets import sealing
+from payhub.secrets import service as secrets
+from payhub.secrets.kinds import Kind, register
+from payhub.secrets.models import SharedSecret
+from payhub.secrets.states import SecretState
+from payhub.staff.people import system
 from webhooks import signing
 from webhooks.addresses import is_public
-from webhooks.models import WebhookEndpoint
+from webhooks.models import WebhookEndpoint, WebhookSecret
 
 EVENT_TYPES = (
     "payment.created", "payment.closing", "payment.paid", "payment.cancelled", "payment.expired", "payment.reversed",
     "attempt.created", "attempt.started", "attempt.failed", "attempt.cancelled", "attempt.unknown", "attempt.unapplied",
     "attempt.reversed", "refund.requested", "refund.approved", "refund.declined", "refund.withdrawn", "refund.submitted",
     "refund.unknown", "refund.succeeded", "refund.failed", "refund.retried", "receipt.allocated", "dispute.opened", "dispute.won",
-    "dispute.lost",
+    "dispute.lost", "payer.erased",
 )  # fmt: skip
 """What a portal may be told of."""
 _LONGEST_URL = 2000
+SECRETS = register(
+    Kind(
+        name="webhook", model=WebhookSecret, owner="endpoint_id", use="direction", owners=WebhookEndpoint, code="id",
+        since="created_at",
+        uses=lambda _hub, _endpoint: ("outbound",), two_people=False, given=False, make=signing.new_secret,
+    )
+)  # fmt: skip
+"""An endpoint's secrets prove messages that move nothing: one person changes them, as one person adds an endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,6 @@ def add(hub: Hub, session: Session, portal_id: uuid.UUID, url: str, event_types:
     problems = [*_url_problems(hub, url), *_type_problems(event_types)]
     if problems:
         raise InvalidInput(problems)
-    secret = signing.new_secret()
     endpoint = WebhookEndpoint(
         id=ids.new_id(),
         portal_id=portal_id,
@@ -60,24 +72,22 @@ def add(hub: Hub, session: Session, portal_id: uuid.UUID, url: str, event_types:
         created_at=hub.clock.now(),
         disabled_at=None,
     )
-    _seal(hub, endpoint, (secret,))
     session.add(endpoint)
     session.flush()
-    return endpoint, secret
+    return endpoint, rotate(hub, session, endpoint.id)
 
 
 def rotate(hub: Hub, session: Session, endpoint_id: uuid.UUID) -> str:
     """Return a new secret; messages are signed with it and the one before, until the portal says that it has changed."""
-    endpoint = _locked(session, endpoint_id)
-    secret = signing.new_secret()
-    _seal(hub, endpoint, (secret, *_secrets(hub, endpoint)[:1]))
-    return secret
+    _locked(session, endpoint_id)
+    return secrets.add(hub, session, SECRETS, endpoint_id, system(session)).shown or ""
 
 
 def retire_secrets(hub: Hub, session: Session, endpoint_id: uuid.UUID) -> None:
     """Sign with the newest secret alone."""
-    endpoint = _locked(session, endpoint_id)
-    _seal(hub, endpoint, _secrets(hub, endpoint)[:1])
+    _locked(session, endpoint_id)
+    for row in _live(session, endpoint_id)[1:]:
+        secrets.retire(hub, session, SECRETS, row, system(session))
 
 
 def disable(session: Session, endpoint_id: uuid.UUID, now: datetime) -> None:
@@ -96,7 +106,7 @@ def target(hub: Hub, session: Session, endpoint_id: uuid.UUID) -> Target | None:
     endpoint = session.get(WebhookEndpoint, endpoint_id)
     if endpoint is None or endpoint.disabled_at is not None:
         return None
-    return Target(endpoint.id, endpoint.url, _secrets(hub, endpoint))
+    return Target(endpoint.id, endpoint.url, tuple(sealing.open_(hub.keyring, row) for row in _live(session, endpoint.id)))
 
 
 def _locked(session: Session, endpoint_id: uuid.UUID) -> WebhookEndpoint:
@@ -106,14 +116,9 @@ def _locked(session: Session, endpoint_id: uuid.UUID) -> WebhookEndpoint:
     return endpoint
 
 
-def _seal(hub: Hub, endpoint: WebhookEndpoint, secrets: Sequence[str]) -> None:
-    sealed = hub.keyring.seal(" ".join(secrets).encode(), f"webhook_endpoint {endpoint.id}")
-    endpoint.secret_key, endpoint.secret = sealed.key, sealed.data
-
-
-def _secrets(hub: Hub, endpoint: WebhookEndpoint) -> tuple[str, ...]:
-    plain = hub.keyring.open(Sealed(endpoint.secret_key, endpoint.secret), f"webhook_endpoint {endpoint.id}")
-    return tuple(plain.decode().split(" "))
+def _live(session: Session, endpoint_id: uuid.UUID) -> list[SharedSecret]:
+    of = (WebhookSecret.endpoint_id == endpoint_id, WebhookSecret.state == SecretState.LIVE)
+    return sealing.newest_first(session.scalars(select(WebhookSecret).where(*of)))
 
 
 def _type_problems(event_types: Sequence[str]) -> list[FieldProblem]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -25,13 +26,14 @@ from payhub.clock import local_date
 from payhub.db import word
 from payhub.discrepancies.service import open_ as open_discrepancy
 from payhub.hub import Hub
+from payhub.payments.notices import by_form
 from payhub.payments.outcomes import find, success, under_lock
 from payhub.payments.statements import given, parameters, succeed
 from webhooks import unverified
 from webhooks.models import Callback
 
 _log = log.get(__name__)
-_OF_THE_MESSAGE = ("id", "digest", "method", "source", "headers", "raw_key", "raw")
+_OF_THE_MESSAGE = ("id", "digest", "method", "source", "raw_key", "raw")
 _KEPT_HEADERS = frozenset({"content-type", "user-agent", "content-length", "x-request-id"})
 
 
@@ -46,8 +48,14 @@ class Message:
 
     @property
     def raw(self) -> bytes:
-        """The bytes that are kept."""
+        """The bytes that make it what it is."""
         return self.incoming.query + b"\0" + self.incoming.body
+
+    @property
+    def kept(self) -> bytes:
+        """What is sealed: the bytes as they came and, after another NUL byte, the headers worth keeping."""
+        headers = {name.lower(): value[:200] for name, value in self.incoming.headers.items() if name.lower() in _KEPT_HEADERS}
+        return self.raw + b"\0" + orjson.dumps(headers)
 
     @property
     def digest(self) -> bytes:
@@ -71,7 +79,7 @@ def receive(hub: Hub, account: GatewayAccount, incoming: Incoming, source: str) 
 def _take(hub: Hub, message: Message) -> Verdict:
     account = message.account
     try:
-        notice = hub.gateways[account.gateway].read_callback(hub.registers.protocol_accounts[account.id], message.incoming)
+        notice = by_form(hub.gateways[account.gateway].read_callback(hub.registers.protocol_accounts[account.id], message.incoming))
     except GatewayError as error:
         verdict = Verdict.FORGED if isinstance(error, Forged) else Verdict.MALFORMED
         if unverified.room_for(hub, message.source, message.received_at):
@@ -146,8 +154,7 @@ def _keep_unverified(hub: Hub, message: Message, verdict: Verdict) -> None:
 
 def _row(hub: Hub, message: Message, verdict: Verdict, notice: Notice | None) -> dict[str, Any]:
     callback_id = ids.new_id()
-    sealed = hub.keyring.seal(message.raw, f"callback {callback_id}")
-    headers = {name.lower(): value[:200] for name, value in message.incoming.headers.items() if name.lower() in _KEPT_HEADERS}
+    sealed = hub.keyring.seal(message.kept, f"callback {callback_id}")
     return {
         "id": callback_id,
         "gateway_account_id": message.account.id,
@@ -158,7 +165,6 @@ def _row(hub: Hub, message: Message, verdict: Verdict, notice: Notice | None) ->
         "raw_code": notice.raw_code if notice else None,
         "method": message.incoming.method,
         "source": message.source,
-        "headers": headers,
         "raw_key": sealed.key,
         "raw": sealed.data,
         "times": 1,

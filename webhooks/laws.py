@@ -27,6 +27,12 @@ CALLBACKS = (
         "(SELECT FROM discrepancy d WHERE d.kind = 'missing_at_hub' AND d.gateway_account_id = c.gateway_account_id) END",
     ),
     Law(
+        "of an erased payer's payments no gateway's message from before is left",
+        "SELECT count(*) FROM payment WHERE erased_at IS NOT NULL",
+        "SELECT c.id, c.received_at FROM callback c JOIN attempt a ON a.id = c.attempt_id JOIN payment p ON p.id = a.payment_id "
+        "WHERE p.erased_at IS NOT NULL AND c.raw_key IS NOT NULL AND c.received_at < p.erased_at - interval '1 minute'",
+    ),
+    Law(
         "a callback that could not be verified changed nothing",
         "SELECT count(*) FROM callback WHERE digest IS NULL",
         "SELECT id, verdict FROM callback "

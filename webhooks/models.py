@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
+from payhub.sealed import SealedBytes, WrappedKey
+from payhub.secrets.models import SharedSecret, guards
 
 
 class Callback(Base):
@@ -23,6 +24,8 @@ class Callback(Base):
         Index("uq_callback_digest", "gateway_account_id", "digest", unique=True, postgresql_where="digest IS NOT NULL"),
         Index("ix_callback_attempt_id", "attempt_id"),
         Index("ix_callback_unverified", "received_at", postgresql_where="digest IS NULL"),
+        Index("ix_callback_raw", "received_at", postgresql_where="raw_key IS NOT NULL"),
+        CheckConstraint("(raw_key IS NULL) = (raw IS NULL)", name="sealed"),
         CheckConstraint(
             "verdict IN ('recorded', 'repeated', 'unknown_reference', 'wrong_amount', 'forged', 'malformed', 'our_fault')",
             name="verdict",
@@ -41,10 +44,9 @@ class Callback(Base):
     method: Mapped[str]
     source: Mapped[str]
     """Network address it came from."""
-    headers: Mapped[dict[str, Any]]
-    raw_key: Mapped[bytes | None]
-    raw: Mapped[bytes | None]
-    """Query string, a NUL byte and body, sealed."""
+    raw_key: Mapped[bytes | None] = mapped_column(WrappedKey)
+    raw: Mapped[bytes | None] = mapped_column(SealedBytes)
+    """Query string, body and headers with a NUL byte between, sealed."""
     times: Mapped[int]
     received_at: Mapped[datetime]
     last_received_at: Mapped[datetime]
@@ -59,11 +61,22 @@ class WebhookEndpoint(Base):
     portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"), index=True)
     url: Mapped[str]
     event_types: Mapped[list[str]]
-    secret_key: Mapped[bytes]
-    secret: Mapped[bytes]
     after_position: Mapped[int]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+
+
+class WebhookSecret(SharedSecret, Base):
+    """A secret that an endpoint's messages are signed with; while two are live, each message carries both signatures."""
+
+    __tablename__ = "webhook_secret"
+    __table_args__ = (
+        *guards("webhook_secret", "endpoint_id", "direction"),
+        CheckConstraint("direction = 'outbound'", name="direction"),
+    )
+
+    endpoint_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("webhook_endpoint.id"), index=True)
+    direction: Mapped[str]
 
 
 class Delivery(Base):

@@ -8,6 +8,7 @@ from gateways.base import Answer, Incoming
 from payhub import log
 from payhub.errors import NotFound
 from payhub.http import the_hub
+from payhub.identifiers import network_address
 from webhooks.inbox import receive
 
 bp = Blueprint("callbacks", __name__)
@@ -26,5 +27,5 @@ def callback(gateway: str, account_code: str) -> Response:
     if len(request.query_string) + len(body) > _LARGEST:
         raise NotFound
     incoming = Incoming(request.method, request.query_string, dict(request.headers), body)
-    answer: Answer = receive(hub, account, incoming, request.remote_addr or "")
+    answer: Answer = receive(hub, account, incoming, network_address(request.remote_addr))
     return Response(answer.body, answer.status, content_type=answer.content_type)

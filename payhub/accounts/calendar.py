@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from payhub.accounts.models import GatewayAccount, GatewayTerms
+from payhub.agencies.calendar import works
 from payhub.clock import LOCAL
 from payhub.registers import Registers
 
@@ -26,7 +27,6 @@ def cohort_day(registers: Registers, account: GatewayAccount, instant: datetime)
     local = instant.astimezone(LOCAL)
     terms = terms_on(registers, account, local.date())
     day = local.date() if local.time() < terms.cut_off else local.date() + timedelta(days=1)
-    off = registers.days_off.get(terms.calendar, frozenset())
-    while day.weekday() >= 5 or day in off:
+    while not works(registers, terms.calendar, day):
         day += timedelta(days=1)
     return day

@@ -6,10 +6,11 @@ import uuid
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
+from payhub.secrets.models import SharedSecret, guards
 
 
 class GatewayAccount(Base):
@@ -52,20 +53,21 @@ class GatewayTerms(Base):
     gateway_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateway_account.id"), primary_key=True)
     valid_from: Mapped[date] = mapped_column(primary_key=True)
     cut_off: Mapped[time]
-    """Local time; what is paid at or after it belongs to the next working day (TT 328/2016 Điều 2.6; 16:00 is unproven)."""
+    """Local time; what is paid at or after it belongs to the next working day (TT 328/2016 Điều 2.6)."""
     calendar: Mapped[str]
     grace_days: Mapped[int]
     """Days after a file's own during which a line may still come in a later one."""
+    proven: Mapped[bool] = mapped_column(server_default=false())
+    """Whether a text or a contract says all this; 16:00 for one is assumed."""
+    source: Mapped[str] = mapped_column(server_default=text("''"))
 
 
-class GatewaySecret(Base):
-    """A secret shared with a gateway, sealed; two may be live at once while one is rotated out."""
+class GatewaySecret(SharedSecret, Base):
+    """A secret shared with a gateway. Of one name two may be live at once, while one takes the other's place."""
 
     __tablename__ = "gateway_secret"
+    __table_args__ = guards("gateway_secret", "gateway_account_id", "name")
 
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     gateway_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateway_account.id"), index=True)
-    sealed_key: Mapped[bytes]
-    sealed: Mapped[bytes]
-    created_at: Mapped[datetime]
-    retired_at: Mapped[datetime | None]
+    name: Mapped[str]
+    """The protocol's own name for it (`Gateway.secret_names`): most have one, some sign requests by one and answers by another."""

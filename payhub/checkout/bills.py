@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -13,12 +13,16 @@ from typing import Any
 from sqlalchemy import Uuid, bindparam, select
 
 from payhub.agencies.models import Agency
+from payhub.agencies.service import known_as
+from payhub.clock import local_date
 from payhub.errors import NotFound
-from payhub.fees.models import Fee
+from payhub.fees.models import Fee, Relief
 from payhub.hub import Hub
 from payhub.payments.models import Attempt, Payment, PaymentLine, UnappliedReceipt
 from payhub.payments.states import UNDECIDED, AttemptState, PaymentState
+from payhub.payments.words import return_url
 from payhub.portals.models import Portal
+from payhub.portals.service import portal_on
 from payhub.registers import Registers
 
 _ATTEMPTS_READ = 50
@@ -43,7 +47,9 @@ class Line:
     kind: str
     agency: Agency
     quantity: int | None
+    full_amount: int
     amount: int
+    relief: Relief | None
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Bill:
     lines: Sequence[Line]
     attempts: Sequence[Any]
     now: datetime
+    return_url: str | None
+    """Where the portal wants its citizen back."""
 
     @property
     def payable(self) -> bool:
@@ -106,12 +114,16 @@ def read(hub: Hub, payment_id: uuid.UUID) -> Bill:
     if not rows:
         raise NotFound
     registers = hub.registers
-    lines = [_line(registers, row) for row in rows]
-    return Bill(rows[0], registers.portals[rows[0].portal_id], lines, attempts, hub.clock.now())
+    asked_on, portal = local_date(rows[0].created_at), registers.portals[rows[0].portal_id]
+    lines = [_line(registers, row, asked_on) for row in rows]
+    portal = portal_on(registers, portal, asked_on) or portal
+    return Bill(rows[0], portal, lines, attempts, hub.clock.now(), return_url(hub.keyring, rows[0]))
 
 
-def _line(registers: Registers, row: Any) -> Line:
-    return Line(registers.fees_by_id[row.fee_id], row.kind, registers.agencies_by_id[row.agency_id], row.quantity, row.amount)
+def _line(registers: Registers, row: Any, asked_on: date) -> Line:
+    fee, agency = registers.fees_by_id[row.fee_id], known_as(registers, registers.agencies_by_id[row.agency_id], asked_on)
+    relief = registers.reliefs_by_id[row.relief_id] if row.relief_id else None
+    return Line(fee, row.kind, agency, row.quantity, row.full_amount, row.amount, relief)
 
 
 _ASKED = bindparam("payment_id", type_=Uuid)
@@ -128,8 +140,10 @@ _ATTEMPTS = (
 _LINES = (
     select(
         Payment.id, Payment.portal_id, Payment.reference, Payment.dossier, Payment.state, Payment.currency, Payment.total,
-        Payment.language, Payment.return_url, Payment.expires_at, Payment.closing_at, Payment.paid_at,
+        Payment.language, Payment.words_key, Payment.words, Payment.erased_at, Payment.created_at, Payment.expires_at,
+        Payment.closing_at, Payment.paid_at,
         PaymentLine.fee_id, PaymentLine.kind, PaymentLine.agency_id, PaymentLine.quantity, PaymentLine.amount,
+        PaymentLine.full_amount, PaymentLine.relief_id,
     )
     .join(PaymentLine, PaymentLine.payment_id == Payment.id)
     .where(Payment.id == _ASKED)

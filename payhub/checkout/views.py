@@ -19,6 +19,7 @@ from payhub.checkout.ways import ways
 from payhub.exchange import ExchangeError
 from payhub.http import the_hub
 from payhub.hub import Hub
+from payhub.identifiers import network_address
 from payhub.payments import attempts
 from payhub.payments.links import payment_of
 
@@ -57,7 +58,7 @@ def start(token: str) -> Answer:
     payment_id = _opened(hub, token)
     _demand_own_form(hub)
     way, form_token = _form()
-    to = attempts.start(hub, payment_id, way, form_token, request.remote_addr or "127.0.0.1")
+    to = attempts.start(hub, payment_id, way, form_token, network_address(request.remote_addr) or "127.0.0.1")
     return redirect(to.url, 303) if to else _page(token)
 
 
@@ -109,7 +110,7 @@ def _page(token: str) -> Answer:
 
 def _back(hub: Hub, bill: Bill) -> str | None:
     """Return the portal's own address with what became of the payment added; everything in it stays as the portal wrote it."""
-    address: str | None = bill.payment.return_url
+    address = bill.return_url
     if address is None:
         return None
     url = urlsplit(address)

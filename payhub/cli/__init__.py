@@ -11,13 +11,13 @@ from sqlalchemy.exc import OperationalError
 
 from payhub import log
 from payhub.app import make_hub, registry
-from payhub.cli import books, days, processes, registers, staff
-from payhub.crypto import new_key
+from payhub.cli import books, days, imports, keys, people, processes, registers, secrets, staff
 from payhub.deployment import WrongMode
 from payhub.embedded import EmbeddedError
 from payhub.errors import PayHubError
 from payhub.hub import Hub
 from payhub.payments.states import dot
+from payhub.ring import standing
 from payhub.settings import SettingsError
 
 _errors = Console(stderr=True)
@@ -33,6 +33,9 @@ def payhub(context: click.Context) -> None:
     def hub() -> Hub:
         made = make_hub()
         log.configure(made.settings.log)
+        if context.invoked_subcommand != "migrate":
+            with made.db.session() as session:
+                standing.enter(made, session)
         return made
 
     context.obj = hub
@@ -44,18 +47,7 @@ def states() -> None:
     click.echo(dot(), nl=False)
 
 
-@payhub.group()
-def keys() -> None:
-    """Keys of the ring that seals personal data."""
-
-
-@keys.command("new")
-def keys_new() -> None:
-    """Print a fresh key; put it at the end of secrets.keys as VERSION:KEY."""
-    click.echo(new_key())
-
-
-ROOMS = (processes, books, days, registers, staff)
+ROOMS = (processes, books, days, registers, staff, secrets, keys, imports, people)
 for command in (*(each for room in ROOMS for each in room.COMMANDS), *registry().commands):
     payhub.add_command(command)
 

@@ -38,7 +38,7 @@ def _prepared(hub: Hub) -> Hub:
 @click.pass_obj
 def migrate(hub: Callable[[], Hub], revision: str, app_role: str | None) -> None:
     """Bring the database to this program's version."""
-    migrations.upgrade(hub().db.engine, revision)
+    migrations.upgrade(hub().db.engine, revision, hub().keyring)
     if app_role:
         roles.grant(hub().db.engine, app_role)
     click.echo(f"database at revision {migrations.current(hub().db.engine)}")

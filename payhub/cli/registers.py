@@ -11,7 +11,10 @@ from sqlalchemy import select
 from payhub import ids
 from payhub.hub import Hub
 from payhub.portals import keys
-from payhub.portals.models import ApiKey, Portal
+from payhub.portals.models import ApiKey
+from payhub.portals.service import portal_named
+from payhub.staff import audit
+from payhub.staff.models import SYSTEM_ID
 
 
 @click.group("key")
@@ -29,15 +32,17 @@ def key_new(hub: Callable[[], Hub], portal: str, scopes: tuple[str, ...], days: 
     made, now = keys.new_key(hub().settings.mode), hub().clock.now()
     prefix = keys.prefix_of(made, hub().settings.mode)
     with hub().db.session() as session:
-        owner = session.scalar(select(Portal).where(Portal.code == portal))
+        owner = portal_named(session, portal)
         if owner is None or prefix is None:
             raise click.ClickException(f"no portal has the code {portal}")
-        session.add(
-            ApiKey(
-                id=ids.new_id(), portal_id=owner.id, prefix=prefix, digest=keys.digest(made), scopes=list(scopes), created_at=now,
-                expires_at=now + timedelta(days=days), revoked_at=None,
-            )
+        added = ApiKey(
+            id=ids.new_id(), portal_id=owner.id, prefix=prefix, digest=keys.digest(made), scopes=list(scopes), created_at=now,
+            expires_at=now + timedelta(days=days), revoked_at=None,
         )  # fmt: skip
+        session.add(added)
+        session.flush()
+        facts = {"portal": owner.code, "prefix": prefix, "scopes": sorted(scopes)}
+        audit.append(session, actor=SYSTEM_ID, act="api_key.added", target=f"api_key/{added.id}", at=now, data=facts)
     click.echo(made)
 
 
@@ -50,7 +55,9 @@ def key_revoke(hub: Callable[[], Hub], prefix: str) -> None:
         found = session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
         if found is None:
             raise click.ClickException(f"no key has the prefix {prefix}")
-        found.revoked_at = hub().clock.now()
+        found.revoked_at = now = hub().clock.now()
+        session.flush()
+        audit.append(session, actor=SYSTEM_ID, act="api_key.revoked", target=f"api_key/{found.id}", at=now, data={"prefix": prefix})
     click.echo(f"revoked {prefix}")
 
 

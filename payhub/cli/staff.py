@@ -106,14 +106,17 @@ def proposals(hub: Callable[[], Hub], state: str, limit: int) -> None:
 
 
 def _line(shown: dict[str, Any]) -> str:
-    """Write one proposal as one line: id, state, kind, target, who proposed it, and its content."""
-    content = orjson.dumps(shown["content"], option=orjson.OPT_SORT_KEYS).decode()
-    return "  ".join((shown["id"], shown["state"], shown["kind"], shown["target"], shown["proposed_by"].name, content))
+    """Write one proposal as one line: id, state, kind, target, who proposed it, and its content, or what sums it up."""
+    content = {**shown["content"], **shown["words"]}
+    said = content.get("summary") or orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+    return "  ".join((shown["id"], shown["state"], shown["kind"], shown["target"], shown["proposed_by"].name, said))
 
 
 @click.command("approve")
 @click.argument("proposal_id", metavar="ID")
-@click.option("--totp", required=True, help="The six digits the authenticator shows.")
+@click.option(
+    "--totp", prompt="Code", hide_input=True, help="The six digits the authenticator shows; asked for where it is not here."
+)
 @click.option(
     "--token-file",
     required=True,

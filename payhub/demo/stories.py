@@ -9,18 +9,19 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from payhub.demo.tables import Row, date_or_none, rows
+from payhub.demo.tables import Row, rows
 
-Basket = tuple[tuple[str, str], ...]
+Basket = tuple[tuple[str, ...], ...]
 
 BASKETS: Mapping[str, Sequence[Basket]] = {
-    # portal: (fee, agency) of each line. G04, G05 and G07 were abolished in 2025: their successors get the money.
+    # portal: fee, agency and perhaps relief of each line. G04 and G05 were abolished in 2025: their successors get the money.
     "dvc-bo-tu-phap": (
         (("LP-LLTP", "000.00.00.G15"),),
         (("LP-LLTP", "000.00.00.G15"), ("P-DLDC", "000.00.00.G01")),
         (("P-CONGCHUNG", "000.00.00.G15"), ("P-GDBD", "000.00.00.G15")),
         (("LP-CANCUOC", "000.00.00.G01"), ("LP-LLTP", "000.00.00.G15"), ("P-LANHSU", "000.00.00.G08")),
         (("P-THITHUC", "000.00.00.G08"),),
+        (("P-CONGCHUNG-HD", "000.00.00.G15"), ("P-GDBD", "000.00.00.G15")),
     ),
     "dvc-tay-ninh": (
         (("LP-HOTICH", "000.00.00.H53"),),
@@ -31,6 +32,9 @@ BASKETS: Mapping[str, Sequence[Basket]] = {
         (("LP-TBXEMAY", "G12.18"), ("LP-BIENSO", "000.00.00.G01")),
         (("P-PCCC", "000.00.00.G01"),),
         (("LP-NUOICON", "000.00.00.H53"),),
+        (("LP-TBXETAI", "G12.18"), ("LP-BIENSO", "000.00.00.G01")),
+        (("LP-GPXD", "000.00.00.H53", "TRUC-TUYEN"), ("P-BANSAO", "000.00.00.H53")),
+        (("LP-CUTRU", "000.00.00.G01", "HO-NGHEO"), ("P-CHUNGTHUC", "000.00.00.H53")),
     ),
     "mot-cua-hcm": (
         (("LP-DKKD", "000.00.00.G05"), ("P-TTDN", "000.00.00.G12")),
@@ -41,9 +45,11 @@ BASKETS: Mapping[str, Sequence[Basket]] = {
         (("LP-HOTICH", "000.00.00.H48"), ("P-CHUNGTHUC", "000.00.00.H48")),
         (("LP-TBOTO", "G12.18"), ("P-DUONGBO", "000.00.00.G17")),
         (("P-SHTT", "000.00.00.G06"),),
+        (("P-CGCN", "000.00.00.G06"), ("P-MSMV", "000.00.00.G06")),
     ),
 }
 _HELD: tuple[str, Basket] = ("mot-cua-hcm", (("P-SHTT", "000.00.00.G06"),))
+_EXEMPT: tuple[str, Basket] = ("dvc-bo-tu-phap", (("LP-LLTP", "000.00.00.G15", "TRE-EM"),))
 _APPLIED: tuple[str, Basket] = ("dvc-tay-ninh", (("LP-GPLD", "000.00.00.G09"),))
 
 
@@ -54,6 +60,7 @@ class Story:
     name: str
     share: float
     tries: tuple[tuple[str, str], ...] = (("pay", "paid"),)
+    """None where there is nothing to pay."""
     tabs: int = 1
     """On how many pages of the payment Pay is pressed before anything is decided."""
     clicks: int = 1
@@ -88,6 +95,7 @@ STORIES = (
     Story("cancelled, then paid", 2, (("cancel", "paid"), ("pay", "paid"))),
     Story("double click", 2, clicks=2),
     Story("asked twice", 2, repeats=2),
+    Story("exempt", 2, (), basket=_EXEMPT),
     Story("browser closed", 8, comes_back=False),
     Story("paid", 40),
 )
@@ -113,7 +121,7 @@ def cases(count: int, seed: int, folder: Path, on: date) -> list[Case]:
     for number, story in enumerate(_stories(count), start=1):
         # Every basket has its turn before one is drawn.
         portal, basket = story.basket or next(turns, None) or chance.choice(portals)
-        lines = [_line(fees[fee], agency, chance) for fee, agency in basket]
+        lines = [_line(fees[fee], agency, relief, chance) for fee, agency, *relief in basket]
         agency = basket[0][1]
         request = {
             "portal_reference": f"DEMO-{on:%y%m%d}-{number:05d}",
@@ -144,18 +152,31 @@ def _fees(folder: Path, on: date) -> dict[str, Row]:
     return {
         row["code"]: row
         for row in rows(folder, "fees")
-        if date.fromisoformat(row["valid_from"]) <= on and ((end := date_or_none(row["valid_to"])) is None or on < end)
+        if row["valid_from"] <= on and (row["valid_to"] is None or on < row["valid_to"])
     }
 
 
-def _line(fee: Row, agency: str, chance: random.Random) -> dict[str, Any]:
+def _line(fee: Row, agency: str, relief: Sequence[str], chance: random.Random) -> dict[str, Any]:
+    """Make one line. Where a value or a relief decides, the portal leaves it to the hub to work the amount out."""
     line: dict[str, Any] = {"fee": fee["code"], "agency": agency}
+    if relief:
+        line["relief"] = relief[0]
+    quantity = {"quantity": chance.randint(3, 12)}
     match fee["rule"]:
         case "fixed":
-            return {**line, "amount": int(fee["amount"])}
+            return line if relief else {**line, "amount": int(fee["amount"])}
         case "per_unit":
-            quantity = chance.randint(3, 12)
-            return {**line, "quantity": quantity, "amount": quantity * int(fee["amount"])}
+            return {**line, **quantity, "amount": quantity["quantity"] * int(fee["amount"])}
+        case "tiered" if fee["measure"] == "quantity":
+            return {**line, **quantity}
+        case "ad_valorem" | "tiered":
+            return {**line, "declared_value": chance.randrange(300_000_000, 1_500_000_000, 1_000_000)}
+        case "free":
+            return {
+                **line,
+                "amount": chance.randrange(1_000_000, 9_000_000, 1000),
+                "reason": f"Thông báo số {chance.randint(1, 999)}/TB",
+            }
         case _:
             least = int(fee["minimum"])
             most = min(int(fee["maximum"]), least * 20)

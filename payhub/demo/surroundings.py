@@ -125,7 +125,7 @@ class Surroundings:
         """Lend a hub of this very process, on a database that is migrated and stamped."""
         hub = make_hub(settings.load(self.environment))
         try:
-            migrate.upgrade(hub.db.engine)
+            migrate.upgrade(hub.db.engine, keyring=hub.keyring)
             with hub.db.session() as session:
                 deployment.stamp(session, hub.settings.mode, hub.clock.now())
             yield hub

@@ -1,32 +1,74 @@
-"""Reading the sample registers: CSV files with a header, an empty cell meaning that there is no value."""
+"""Reading the sample registers: the same files, read the same way, as those that are handed in."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-Row = dict[str, str]
-ANY = "*"
+from payhub.accounts.models import GatewayAccount
+from payhub.errors import Text
+from payhub.imports.kinds import AGENCY, NAME, Kind, one_of, text, whole
+from payhub.imports.reading import read
+from payhub.imports.specs import Column, Register
+from payhub.imports.tables import REGISTERS
+from payhub.portals.models import ApiKey
+
+Row = Mapping[str, Any]
+
+_INSTANT = Kind("instant with its zone, ISO 8601", datetime.fromisoformat, datetime.isoformat)
+_OWN = {
+    "gateway_accounts": Register(
+        name="gateway_accounts",
+        says=Text("tài khoản cổng thanh toán", "gateway accounts"),
+        holds="a contract with a gateway",
+        model=GatewayAccount,
+        columns=(
+            Column("code", NAME, "the account"),
+            Column("gateway", NAME, "the gateway"),
+            Column("terminal", text(40), "its terminal"),
+            Column("name_vi", text(300), "name in Vietnamese"),
+            Column("name_en", text(300), "name in English"),
+            Column("owner", AGENCY, "the agency whose it is", required=False),
+            Column("settlement", one_of("pooled", "direct"), "whose bank account is paid"),
+            Column("currency", text(3), "ISO 4217"),
+            Column("minimum", whole(1), "least amount"),
+            Column("maximum", whole(1), "greatest amount"),
+            Column("rank", whole(0), "place among the ways to pay"),
+            Column("mapping", text(80), "how its settlement files are read"),
+            Column("opened_at", _INSTANT, "since when"),
+        ),
+        key=("code",),
+        ends=None,
+    ),
+    "keys": Register(
+        name="keys",
+        says=Text("khóa API", "API keys"),
+        holds="a portal's API key",
+        model=ApiKey,
+        columns=(Column("portal", NAME, "the portal"), Column("scopes", text(300), "separated by spaces")),
+        key=("portal",),
+        ends=None,
+    ),
+}
 
 
-def rows(folder: Path, name: str) -> Iterator[Row]:
-    """Give the rows of one register's file."""
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file, strict=True)
+class SampleUnreadable(Exception):
+    """A sample file is not what its register asks for."""
 
 
-def a_date(text: str) -> date:
-    """Read a date that must be there."""
-    return date.fromisoformat(text)
+def read_rows(folder: Path, name: str) -> tuple[Register, Sequence[Any]]:
+    """Return a register and the rows of its file."""
+    register = REGISTERS.get(name) or _OWN[name]
+    path = folder / register.file_name
+    found = read(register, path.read_bytes())
+    if found.problems:
+        listed = "; ".join(f"row {each.row} {each.column}: {each.text.en}" for each in found.problems[:5])
+        raise SampleUnreadable(f"{path}: {listed}")
+    return register, [row for _, row in found.rows]
 
 
-def date_or_none(text: str) -> date | None:
-    """Read a date, or nothing."""
-    return date.fromisoformat(text) if text else None
-
-
-def number_or_none(text: str) -> int | None:
-    """Read a whole number, or nothing."""
-    return int(text) if text else None
+def rows(folder: Path, name: str) -> list[Row]:
+    """Return the rows of one register's file, by column."""
+    return [row._asdict() for row in read_rows(folder, name)[1]]

@@ -22,7 +22,7 @@ LAWS = [
         "GROUP BY p.id HAVING p.total <> coalesce(sum(l.amount), -1)",
     ),
     Law(
-        "a payment is paid exactly when the money of one attempt is applied or allocated to it, for its total",
+        "a payment is paid exactly when the money of one attempt is applied or allocated to it, for its total, or it costs nothing",
         "SELECT count(*) FROM payment",
         """
         WITH paid AS (
@@ -33,7 +33,8 @@ LAWS = [
         LEFT JOIN attempt a ON a.id = paid.attempt_id AND CASE p.state
           WHEN 'reversed' THEN a.state = 'reversed' OR EXISTS (SELECT FROM dispute d WHERE d.payment_id = p.id AND d.state = 'lost')
           ELSE a.state IN ('succeeded', 'conflicted') END
-        GROUP BY p.id HAVING count(a.id) <> CASE WHEN p.state IN ('paid', 'reversed') THEN 1 ELSE 0 END
+        GROUP BY p.id HAVING count(a.id) <> CASE WHEN p.total > 0 AND p.state IN ('paid', 'reversed') THEN 1 ELSE 0 END
+          OR (p.total = 0 AND p.state <> 'paid')
         """,
     ),
     Law(

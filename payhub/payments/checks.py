@@ -22,6 +22,7 @@ from payhub.exchange import ExchangeError, send
 from payhub.hub import Hub
 from payhub.payments import states
 from payhub.payments.models import Attempt, Payment
+from payhub.payments.notices import by_form
 from payhub.payments.outcomes import find, under_lock
 from payhub.payments.recording import record
 from payhub.payments.states import UNDECIDED, AttemptState
@@ -67,7 +68,7 @@ def ask(hub: Hub, account: GatewayAccount, attempt: Attempt, now: datetime) -> N
     )
     request: Request = gateway.query(protocol, query)
     try:
-        return gateway.queried(protocol, query, send(request))
+        return by_form(gateway.queried(protocol, query, send(request)))
     except ExchangeError:
         return None
     except GatewayError as error:
@@ -99,7 +100,8 @@ def _schedule(hub: Hub, session: Session, account: GatewayAccount, payment: Paym
     if attempt.checks < len(ladder):
         attempt.next_check_at = max(attempt.ordered_at + timedelta(seconds=ladder[attempt.checks]), now)
         return
-    attempt.next_check_at = None
+    # With nobody asking any more, the order is never made again, and its citizen's address serves nothing.
+    attempt.next_check_at = attempt.client_ip = None
     open_discrepancy(
         session,
         kind="unknown_outcome",

@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -14,10 +14,12 @@ from payhub.agencies.models import Agency
 from payhub.agencies.service import collecting_account, successor_in_force
 from payhub.errors import FieldProblem, InvalidInput, Text
 from payhub.fees.models import Fee
-from payhub.fees.pricing import check_amount
+from payhub.fees.pricing import Asked, price
+from payhub.fees.service import relief_in_force, retention_bp
 from payhub.ids import new_id
 from payhub.money import share
 from payhub.payments.errors import AgencyNotGranted
+from payhub.portals.grants import granted
 from payhub.portals.models import Portal
 from payhub.registers import Registers, in_force
 
@@ -58,15 +60,12 @@ def _row(asking: Asking, line: Mapping[str, Any], number: int, problems: list[Fi
     if agency is None:
         problems.append(FieldProblem(f"{pointer}/agency", "agency_closed", _AGENCY_CLOSED))
         return None
-    _demand_grant(asking, {asked.id, agency.id}, fee, pointer)
+    if not granted(registers, asking.portal, asking.on, fee_code=fee.code, agencies={asked.id, agency.id}):
+        raise AgencyNotGranted(pointer=pointer)
     account = collecting_account(registers, agency, fee.kind, asking.on)
     if account is None:
         problems.append(FieldProblem(f"{pointer}/agency", "no_collecting_account", _NO_ACCOUNT))
         return None
-    wrong = check_amount(fee, line["amount"], line.get("quantity"), pointer)
-    if wrong:
-        problems.append(wrong)
-    retention_bp = _retention(asking, agency, fee)
     return {
         "id": new_id(),
         "number": number,
@@ -77,39 +76,47 @@ def _row(asking: Asking, line: Mapping[str, Any], number: int, problems: list[Fi
         "asked_agency_id": asked.id,
         "collecting_account_id": account.id,
         "description": line.get("description") or fee.name_vi,
-        "quantity": line.get("quantity"),
-        "amount": line["amount"],
-        "retention_bp": retention_bp,
-        "retained": share(line["amount"], retention_bp),
+        **{name: line.get(name) for name in ("quantity", "declared_value", "reason")},
         "dossier_claim": _claim(asking.portal, asking.dossier, fee) if asking.dossier else None,
+        **_price(asking, fee, agency, line, pointer, problems),
+    }
+
+
+def _price(
+    asking: Asking, fee: Fee, agency: Agency, line: Mapping[str, Any], pointer: str, problems: list[FieldProblem]
+) -> dict[str, Any]:
+    """Return the columns of a line's money; none after saying in `problems` what stands against its price."""
+    registers = asking.registers
+    relief = relief_in_force(registers, line["relief"], fee, asking.on) if line.get("relief") else None
+    if relief is None and line.get("relief"):
+        problems.append(FieldProblem(f"{pointer}/relief", "unknown_relief", _UNKNOWN_RELIEF))
+        return {}
+    asked = Asked(**{name: line.get(name) for name in ("quantity", "declared_value", "full_amount", "amount", "reason")})
+    priced = price(fee, registers.tiers.get(fee.id, ()), relief, asked)
+    if isinstance(priced, FieldProblem):
+        problems.append(replace(priced, pointer=f"{pointer}{priced.pointer}"))
+        return {}
+    kept_bp = retention_bp(registers, agency, fee, asking.on)
+    return {
+        "full_amount": priced.full_amount,
+        "relief_id": relief and relief.id,
+        "relief_kind": relief and relief.kind,
+        "ground": relief and relief.ground_vi,
+        "amount": priced.amount,
+        "retention_bp": kept_bp,
+        "retained": share(priced.amount, kept_bp),
     }
 
 
 _UNKNOWN_FEE = Text("Không có khoản này trong biểu phí đang áp dụng", "No such fee is in force")
 _UNKNOWN_AGENCY = Text("Không có cơ quan mang mã này", "No agency has this code")
+_UNKNOWN_RELIEF = Text("Không có diện miễn, giảm này đang áp dụng cho khoản thu", "No such relief is in force for this fee")
 _FEE_REPEATED = Text(
     "Mỗi khoản của một hồ sơ chỉ ghi một dòng; dùng quantity, hoặc gửi additional nếu thực sự thu thêm",
     "One line per fee and dossier: use quantity, or say additional if it really is one more",
 )
 _AGENCY_CLOSED = Text("Cơ quan đã ngừng hoạt động, không có cơ quan kế thừa", "The agency is closed and has no successor")
 _NO_ACCOUNT = Text("Cơ quan chưa đăng ký tài khoản thu cho khoản này", "The agency has no account for this kind of fee")
-
-
-def _demand_grant(asking: Asking, agencies: set[uuid.UUID], fee: Fee, pointer: str) -> None:
-    """Raise unless a grant in force covers the fee and the agency, as named or as succeeded."""
-    for grant in asking.registers.grants.get(asking.portal.id, ()):
-        covers = (grant.agency_id is None or grant.agency_id in agencies) and grant.fee_code in {None, fee.code}
-        if covers and in_force([grant], asking.on) is not None:
-            return
-    raise AgencyNotGranted(pointer=pointer)
-
-
-def _retention(asking: Asking, agency: Agency, fee: Fee) -> int:
-    """Return the basis points of a phí that its agency keeps; everything else is the budget's (Luật 97/2015)."""
-    if fee.kind != "phi":
-        return 0
-    retention = in_force(asking.registers.retentions.get((agency.id, fee.code), ()), asking.on)
-    return retention.basis_points if retention else 0
 
 
 def _repeated(rows: Iterable[Mapping[str, Any]]) -> Iterator[FieldProblem]:

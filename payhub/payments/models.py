@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
+from sqlalchemy import CHAR, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
+from payhub.sealed import SealedBytes, WrappedKey
 
 
 class Payment(Base):
@@ -24,13 +24,17 @@ class Payment(Base):
         UniqueConstraint("portal_id", "portal_reference"),
         UniqueConstraint("reference"),
         CheckConstraint("state IN ('open', 'paid', 'cancelled', 'expired', 'reversed')", name="state"),
-        CheckConstraint("total >= 0", name="total"),
+        CheckConstraint("total > 0 OR (total = 0 AND state = 'paid')", name="total"),
         Index("ix_payment_list", "portal_id", "id"),
         CheckConstraint("closing_reason IN ('expired', 'cancelled', 'replaced')", name="closing_reason"),
         CheckConstraint("(closing_at IS NULL) = (closing_reason IS NULL)", name="closing"),
         Index("ix_payment_expiry", "expires_at", postgresql_where="state = 'open'"),
         Index("ix_payment_closing_at", "closing_at", postgresql_where="state = 'open' AND closing_at IS NOT NULL"),
         Index("uq_payment_replaces_id", "replaces_id", unique=True, postgresql_where="replaces_id IS NOT NULL"),
+        Index("ix_payment_destroy_after", "destroy_after", postgresql_where="destroy_after IS NOT NULL"),
+        Index("ix_payment_erased_at", "erased_at", postgresql_where="erased_at IS NOT NULL"),
+        CheckConstraint("(words_key IS NULL) = (words IS NULL) AND (basis_key IS NULL) = (basis IS NULL)", name="sealed"),
+        CheckConstraint("erased_at IS NULL OR words_key IS NULL", name="erased"),
         {"postgresql_with": {"fillfactor": 80}},
     )
 
@@ -43,12 +47,12 @@ class Payment(Base):
     currency: Mapped[str] = mapped_column(CHAR(3))
     total: Mapped[int]
     language: Mapped[str] = mapped_column(CHAR(2))
-    return_url: Mapped[str | None]
-    details: Mapped[dict[str, Any]]
-    """The portal's own metadata, given back as it came."""
-    payer_key: Mapped[bytes | None]
-    payer: Mapped[bytes | None]
-    """Who pays, sealed (JSON); destroying `payer_key` erases it."""
+    words_key: Mapped[bytes | None] = mapped_column(WrappedKey)
+    words: Mapped[bytes | None] = mapped_column(SealedBytes)
+    """What the portal wrote and no accounting record needs, sealed (`payments.words`)."""
+    basis_key: Mapped[bytes | None] = mapped_column(WrappedKey)
+    basis: Mapped[bytes | None] = mapped_column(SealedBytes)
+    """What it wrote and an accounting record needs, sealed: which notice or decision sets a free amount."""
     replaces_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("payment.id"))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -56,6 +60,10 @@ class Payment(Base):
     """Since when it takes no new attempts; it ends when no attempt can still bring money."""
     closing_reason: Mapped[str | None]
     paid_at: Mapped[datetime | None]
+    destroy_after: Mapped[date | None]
+    """After this day what is past its term of what is sealed is destroyed, and another day is set; None with nothing left."""
+    erased_at: Mapped[datetime | None]
+    """Since when nobody sees any more who pays, by two people's word."""
     event_seq: Mapped[int]
 
 
@@ -66,7 +74,13 @@ class PaymentLine(Base):
     __table_args__ = (
         UniqueConstraint("payment_id", "number"),
         Index("uq_payment_line_dossier_claim", "dossier_claim", unique=True, postgresql_where="dossier_claim IS NOT NULL"),
-        CheckConstraint("amount >= 0", name="amount"),
+        ForeignKeyConstraint(["relief_id", "relief_kind"], ["relief.id", "relief.kind"]),
+        CheckConstraint("num_nonnulls(relief_id, relief_kind, ground) IN (0, 3)", name="relief"),
+        CheckConstraint(
+            "CASE relief_kind WHEN 'exemption' THEN amount = 0 AND full_amount > 0 "
+            "WHEN 'reduction' THEN amount > 0 AND amount < full_amount ELSE amount > 0 AND amount = full_amount END",
+            name="amount",
+        ),
         CheckConstraint("retention_bp BETWEEN 0 AND 10000", name="retention_bp"),
         CheckConstraint("retained = amount / 10000 * retention_bp + amount % 10000 * retention_bp / 10000", name="retained"),
     )
@@ -82,8 +96,18 @@ class PaymentLine(Base):
     """The agency the portal named; differs from `agency_id` where that one was abolished and has a successor."""
     collecting_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("collecting_account.id"))
     description: Mapped[str]
+    """The fee's name; what the portal calls it instead is sealed with its payment."""
     quantity: Mapped[int | None]
+    declared_value: Mapped[int | None]
+    """VND, where the fee is worked out from a value."""
+    full_amount: Mapped[int]
+    """What it costs without relief."""
+    relief_id: Mapped[uuid.UUID | None]
+    relief_kind: Mapped[str | None]
+    ground: Mapped[str | None]
+    """The ground of the relief in law, as it was written when it was granted."""
     amount: Mapped[int]
+    """What is to be paid; 0 by an exemption only."""
     retention_bp: Mapped[int] = mapped_column(SmallInteger)
     """The agency's part of a phí in basis points, as it was when it was asked; what is given back later is split by it too."""
     retained: Mapped[int]

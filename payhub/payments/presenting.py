@@ -45,22 +45,22 @@ def describe(
         "id": ids.public_id("pay", payment["id"], mode),
         "replaces": ids.public_id("pay", payment["replaces_id"], mode) if payment["replaces_id"] else None,
         "state": _state(payment, undecided),
-        "metadata": payment["details"],
+        "metadata": payment["metadata"],
         **_nothing_beside(),
         "checkout_url": checkout_url(hub, payment["id"]),
-        "lines": [
-            {
-                "number": line["number"],
-                "fee": registers.fees_by_id[line["fee_id"]].code,
-                "kind": line["kind"],
-                "agency": registers.agencies_by_id[line["agency_id"]].code,
-                "asked_agency": registers.agencies_by_id[line["asked_agency_id"]].code,
-                "description": line["description"],
-                "quantity": line["quantity"],
-                "amount": line["amount"],
-            }
-            for line in lines
-        ],
+        "lines": [describe_line(registers, line) for line in lines],
+    }
+
+
+def describe_line(registers: Registers, line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one line in outside words."""
+    kept = ("number", "kind", "description", "quantity", "declared_value", "full_amount", "ground", "reason", "amount")
+    return {
+        **{name: line[name] for name in kept},
+        "fee": registers.fees_by_id[line["fee_id"]].code,
+        "agency": registers.agencies_by_id[line["agency_id"]].code,
+        "asked_agency": registers.agencies_by_id[line["asked_agency_id"]].code,
+        "relief": registers.reliefs_by_id[line["relief_id"]].code if line["relief_id"] else None,
     }
 
 

@@ -9,20 +9,30 @@ from payhub.http import bilingual
 from payhub.money import MAX_AMOUNT
 
 
+def _figure(least: int, description: str) -> fields.Integer:
+    """Return a field of an amount in minor units."""
+    error = bilingual(f"Phải từ {least} đến 10^15", f"Must be {least} to 10^15")
+    rule = validate.Range(least, MAX_AMOUNT, error=error)
+    return fields.Integer(strict=True, validate=rule, metadata={"description": description})
+
+
 class NewLine(Schema):
     """One fee of a payment."""
 
     fee = text(64, required=True, metadata={"description": "Code in the fee schedule"})
     agency = text(64, required=True, metadata={"description": "Code of the agency the fee is for, an abolished one included"})
-    amount = fields.Integer(
-        required=True,
-        strict=True,
-        validate=validate.Range(1, MAX_AMOUNT, error=bilingual("Phải lớn hơn 0", "Must be above zero and within 10^15")),
-        metadata={"description": "Minor units; VND has none. Checked against the fee schedule"},
+    amount = _figure(
+        0, "What is to be paid, after any relief, in minor units (VND has none). Checked; worked out where it is left out"
     )
     quantity = fields.Integer(
-        strict=True, validate=validate.Range(1, 10**6, error=bilingual("Từ 1 đến 1.000.000", "Must be 1 to 1,000,000"))
+        strict=True,
+        validate=validate.Range(1, 10**6, error=bilingual("Từ 1 đến 1.000.000", "Must be 1 to 1,000,000")),
+        metadata={"description": "For fees by unit, and for tiers by quantity"},
     )
+    declared_value = _figure(1, "VND: what the fee is a part of (ad valorem), or what its tiers are of")
+    relief = text(64, metadata={"description": "Code of an exemption or reduction in force"})
+    full_amount = _figure(1, "The amount before relief; needed with a relief where the schedule does not set the amount")
+    reason = text(250, metadata={"description": "The notice or decision that sets a free amount; never a person's data"})
     description = text(250)
 
 
@@ -73,7 +83,38 @@ class LineView(Schema):
     asked_agency = fields.String()
     description = fields.String()
     quantity = fields.Integer(allow_none=True)
-    amount = fields.Integer()
+    declared_value = fields.Integer(allow_none=True)
+    full_amount = fields.Integer(metadata={"description": "What it costs without relief"})
+    relief = fields.String(allow_none=True, metadata={"description": "Code of the exemption or reduction"})
+    ground = fields.String(allow_none=True, metadata={"description": "The ground of the relief in law"})
+    reason = fields.String(allow_none=True)
+    amount = fields.Integer(metadata={"description": "What is to be paid; 0 by an exemption only"})
+
+
+class NewQuote(Schema):
+    """Lines to be priced, as a payment would ask for them."""
+
+    dossier = text(100)
+    currency = one_of(("VND",), load_default="VND")
+    lines = Few(fields.Nested(NewLine), 50, required=True)
+    language = one_of(("vi", "en"), load_default="vi")
+    additional = Flag(load_default=False)
+
+
+class QuotedLineView(LineView):
+    """One fee as it would be asked, and what it is called."""
+
+    fee_name = fields.String()
+    agency_name = fields.String()
+
+
+class QuoteView(Schema):
+    """What a payment with these lines would come to on a day."""
+
+    on = fields.Date()
+    currency = fields.String()
+    total = fields.Integer()
+    lines = fields.List(fields.Nested(QuotedLineView))
 
 
 class UnappliedView(Schema):

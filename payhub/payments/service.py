@@ -20,16 +20,18 @@ from payhub.db import constraint_of
 from payhub.errors import FieldProblem, InvalidInput, NotFound, PayHubError, Text, Unavailable
 from payhub.hub import Hub
 from payhub.idempotency import Once, RequestInFlight
-from payhub.payments import closing
+from payhub.payments import closing, writing
 from payhub.payments.errors import DossierAlreadyAsked, NotCancellable, NotReplaceable, PortalReferenceTaken
 from payhub.payments.lines import Asking, resolve
 from payhub.payments.models import Attempt, Payment, PaymentLine
 from payhub.payments.presenting import PAYMENT_VIEW, describe, money_beside
-from payhub.payments.recording import release_claims
-from payhub.payments.statements import CREATE, parameters
+from payhub.payments.sealing import sealed
+from payhub.payments.statements import parameters
 from payhub.payments.states import UNDECIDED, PaymentState
+from payhub.payments.words import asked, opened, plain_line
 from payhub.portals.keys import Caller
 from payhub.portals.models import Portal
+from payhub.portals.service import portal_on
 from payhub.registers import Registers
 
 _TAKEN = {
@@ -68,15 +70,15 @@ def _write(hub: Hub, registers: Registers, once: Once, payment: dict[str, Any], 
     """Execute the one statement; return `written`, `changed` (registers moved or the key was used) or `again` (number taken)."""
     values = {
         **payment,
-        "lines": lines,
+        "lines": lines if payment["destroy_after"] is None else [plain_line(registers, line) for line in lines],
         "register_version": registers.version,
         "event_id": ids.new_id(),
-        "event_data": {name: payment[name] for name in ("reference", "total", "currency", "state")},
+        "event_data": {"state": PaymentState.OPEN, **{name: payment[name] for name in ("reference", "total", "currency")}},
         "now": payment["created_at"],
     }
-    binds = {**parameters(values), **once.binds(201, body, payment["created_at"])}
+    binds = {**parameters(values), **once.binds(201, body, payment["created_at"], words=payment["words"] is not None)}
     try:
-        done = _insert(hub, binds) if payment["replaces_id"] is None else _insert_replacing(hub, binds, payment)
+        done = writing.insert(hub, binds, payment)
     except NotReplaceable:
         # The first request with this very key may be what replaced it.
         if once.first_answer(hub.db) is not None:
@@ -95,28 +97,6 @@ def _write(hub: Hub, registers: Registers, once: Once, payment: dict[str, Any], 
     if not done.got:
         raise RequestInFlight
     return "written" if done.written else "changed"
-
-
-def _insert(hub: Hub, binds: Mapping[str, Any]) -> Any:
-    with hub.db.autocommit() as connection:
-        return connection.execute(CREATE, binds).one()
-
-
-def _insert_replacing(hub: Hub, binds: Mapping[str, Any], payment: Mapping[str, Any]) -> Any:
-    """Close the payment that is replaced and write the new one, both or neither."""
-    with hub.db.session() as session:
-        old = closing.locked(session, payment["replaces_id"])
-        if old is None or old.state not in {PaymentState.OPEN, PaymentState.EXPIRED}:
-            raise NotReplaceable
-        if old.state == PaymentState.OPEN:
-            closing.close(session, old, "replaced", payment["created_at"])
-            closing.finish_if_over(session, old, payment["created_at"])
-        release_claims(session, old.id)
-        session.flush()
-        done = session.execute(CREATE, binds).one()
-        if not done.written:
-            session.rollback()
-        return done
 
 
 def cancel(hub: Hub, portal: Portal, once: Once, public: str) -> Response:
@@ -145,26 +125,26 @@ def _build(hub: Hub, registers: Registers, portal: Portal, data: Mapping[str, An
     payment_id = ids.new_id()
     claimed = None if data["additional"] else data.get("dossier")
     lines = resolve(Asking(registers, portal, claimed, local_date(now)), data["lines"])
-    payer = hub.keyring.seal(orjson.dumps(data["payer"]), f"payer {payment_id}") if data.get("payer") else None
+    total = sum(line["amount"] for line in lines)
+    words = asked(data, _return_url(portal_on(registers, portal, local_date(now)), data.get("return_url")))
+    expires_at = _expiry(hub, data.get("expires_at"), now)
     return {
         "id": payment_id,
         "portal_id": portal.id,
         "portal_reference": data["portal_reference"],
         "reference": ids.new_reference(),
         "dossier": data.get("dossier"),
-        "state": PaymentState.OPEN.value,
+        "state": (PaymentState.OPEN if total else PaymentState.PAID).value,
         "currency": data["currency"],
-        "total": sum(line["amount"] for line in lines),
+        "total": total,
         "language": data["language"],
-        "return_url": _return_url(portal, data.get("return_url")),
-        "details": data["metadata"],
-        "payer_key": payer and payer.key,
-        "payer": payer and payer.data,
+        **words.of_payment,
+        **sealed(hub, payment_id, data, words, now, expires_at),
         "replaces_id": _replaced(hub, portal, data.get("replaces")),
         "closing_reason": None,
         "created_at": now,
-        "expires_at": _expiry(hub, data.get("expires_at"), now),
-        "paid_at": None,
+        "expires_at": expires_at,
+        "paid_at": None if total else now,
         "event_seq": 1,
     }, lines
 
@@ -181,12 +161,12 @@ def _replaced(hub: Hub, portal: Portal, public: str | None) -> uuid.UUID | None:
     raise InvalidInput([FieldProblem("/replaces", "unknown_payment", text)])
 
 
-def _return_url(portal: Portal, url: str | None) -> str | None:
+def _return_url(portal: Portal | None, url: str | None) -> str | None:
     """Accept only addresses on an origin the portal has registered: a citizen is never sent anywhere else."""
     if url is None:
         return None
     parts = urlsplit(url)
-    if parts.username is None and f"{parts.scheme}://{parts.netloc}" in portal.return_origins:
+    if portal is not None and parts.username is None and f"{parts.scheme}://{parts.netloc}" in portal.return_origins:
         return url
     text = Text("Địa chỉ không thuộc các nguồn mà cổng đã đăng ký", "The address is not on an origin registered for the portal")
     raise InvalidInput([FieldProblem("/return_url", "origin_not_registered", text)])
@@ -245,12 +225,12 @@ def page(
 def _views(hub: Hub, session: Session, payments: Any) -> list[dict[str, Any]]:
     wanted = [payment.id for payment in payments]
     lines: dict[uuid.UUID, list[dict[str, Any]]] = {key: [] for key in wanted}
+    said = {payment.id: opened(hub.keyring, payment) for payment in payments}
     for line in session.scalars(select(PaymentLine).where(PaymentLine.payment_id.in_(wanted)).order_by(PaymentLine.number)):
-        lines[line.payment_id].append(vars(line))
+        lines[line.payment_id].append(said[line.payment_id].of_line(vars(line)))
     undecided = set(
         session.scalars(select(Attempt.payment_id).where(Attempt.payment_id.in_(wanted), Attempt.state.in_(sorted(UNDECIDED))))
     )
     beside, registers = money_beside(hub, session, wanted), hub.registers
-    return [
-        {**describe(hub, registers, vars(payment), lines[payment.id], undecided), **beside[payment.id]} for payment in payments
-    ]
+    rows = ({**vars(payment), **said[payment.id].of_payment} for payment in payments)
+    return [{**describe(hub, registers, row, lines[row["id"]], undecided), **beside[row["id"]]} for row in rows]

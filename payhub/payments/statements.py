@@ -39,6 +39,7 @@ from payhub.events import Event
 from payhub.ledger import statements as ledger
 from payhub.payments.models import Attempt, Payment, PaymentLine
 from payhub.payments.states import AttemptState, PaymentState
+from payhub.people.models import Payer, PayerIndex
 from payhub.registers import RegisterVersion
 
 _INSTANT = DateTime(timezone=True)
@@ -67,18 +68,22 @@ def _event(type_: str, source: Any, seq: Any, data: Any, prefix: str = "event") 
 
 
 _PAYMENT = (
-    "id", "portal_id", "portal_reference", "reference", "dossier", "state", "currency", "total", "language", "return_url",
-    "details", "payer_key", "payer", "replaces_id", "created_at", "expires_at", "event_seq",
+    "id", "portal_id", "portal_reference", "reference", "dossier", "state", "currency", "total", "language",
+    "words_key", "words", "basis_key", "basis", "replaces_id", "created_at", "expires_at", "destroy_after", "event_seq",
 )  # fmt: skip
 _LINE = {
     "id": Uuid, "number": SmallInteger, "fee_id": Uuid, "kind": Text, "budget_line": Text, "agency_id": Uuid,
-    "asked_agency_id": Uuid, "collecting_account_id": Uuid, "description": Text, "quantity": BigInteger, "amount": BigInteger,
-    "retention_bp": SmallInteger, "retained": BigInteger, "dossier_claim": Uuid,
+    "asked_agency_id": Uuid, "collecting_account_id": Uuid, "description": Text, "quantity": BigInteger,
+    "declared_value": BigInteger, "full_amount": BigInteger, "relief_id": Uuid, "relief_kind": Text, "ground": Text,
+    "amount": BigInteger, "retention_bp": SmallInteger, "retained": BigInteger, "dossier_claim": Uuid,
 }  # fmt: skip
 
 
-def _create() -> Any:
-    """Write a payment, its lines, its first event and the answer to its key, if the registers are still those it was priced by."""
+def _create(*, payer: bool) -> Any:
+    """Write a payment, its lines, its first event and the answer to its key, if the registers are still those it was priced by.
+
+    Who pays and by what they are found is written by the same statement, where it is told.
+    """
     unchanged = exists().where(RegisterVersion.version == given("register_version", BigInteger))
     lock, claimed = idempotency.claim(unchanged)
     payment = (
@@ -95,7 +100,22 @@ def _create() -> Any:
     rows = select(payment.c.id, *[asked.c[name] for name in _LINE]).join_from(payment, asked, true())
     lines = insert(PaymentLine).from_select(["payment_id", *_LINE], rows).cte("lines")
     event = _event("payment.created", payment, word(1), given("event_data", JSONB))
-    return select(lock.c.got, exists(select(payment.c.id)).label("written")).add_cte(lines, event)
+    known = _payer(payment) if payer else ()
+    return select(lock.c.got, exists(select(payment.c.id)).label("written")).add_cte(lines, event, *known)
+
+
+def _payer(payment: CTE) -> tuple[CTE, CTE]:
+    groups = bound(Payer, "record_key", "record", "contact_key", "contact")
+    row = insert(Payer).from_select(["payment_id", *groups], select(payment.c.id, *groups.values()))
+    found_by = (
+        func.jsonb_to_recordset(given("payer_index", JSONB))
+        .table_valued(column("field", Text()), column("version", SmallInteger()), column("digest", Text()), name="found_by")
+        .render_derived(with_types=True)
+    )
+    digest = func.decode(found_by.c.digest, word("hex"))
+    rows = select(payment.c.id, found_by.c.field, found_by.c.version, digest).join_from(payment, found_by, true())
+    index = insert(PayerIndex).from_select(["payment_id", "field", "version", "digest"], rows)
+    return row.cte("payer_row"), index.cte("payer_index_rows")
 
 
 def _start() -> Any:
@@ -195,4 +215,4 @@ def succeed() -> tuple[CTE, list[CTE]]:
     return moved, [attempt, event, *ledger.applied(fact)]
 
 
-CREATE, START = _create(), _start()
+CREATE, CREATE_WITH_PAYER, START = _create(payer=False), _create(payer=True), _start()

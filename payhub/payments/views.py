@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from flask import Response, g
+from sqlalchemy.orm import Session
 
 from payhub import idempotency
 from payhub.http import accepts, also_returns, api_blueprint, raises, requires, returns, the_hub
 from payhub.idempotency import idempotent
-from payhub.payments import service
+from payhub.payments import quotes, service
 from payhub.payments.errors import AgencyNotGranted, DossierAlreadyAsked, NotCancellable, NotReplaceable, PortalReferenceTaken
-from payhub.payments.schemas import ListQuery, NewPayment, PaymentPage, PaymentView
+from payhub.payments.schemas import ListQuery, NewPayment, NewQuote, PaymentPage, PaymentView, QuoteView
 
 bp = api_blueprint("payments", __name__)
+_QUOTE = QuoteView()
 
 
 @bp.post("/payments")
@@ -36,6 +39,23 @@ def create(data: dict[str, Any]) -> Response:
 def cancel(payment_id: str) -> Response:
     """Cancel a payment; 202 and `cancelling` while an attempt may still bring money."""
     return service.cancel(the_hub(), g.caller.portal, g.once, payment_id)
+
+
+@bp.post("/quotes")
+@requires("payments:write")
+@idempotent
+@accepts(NewQuote)
+@returns(QuoteView)
+@raises(AgencyNotGranted, *idempotency.ERRORS)
+def quote(data: dict[str, Any]) -> Response:
+    """Price lines as a payment's are priced, and store no payment."""
+    hub, portal = the_hub(), g.caller.portal
+
+    def act(_: Session) -> tuple[int, bytes]:
+        return 200, orjson.dumps(_QUOTE.dump(quotes.quote(hub, portal, data)))
+
+    answer: Response = g.once.carry_out(hub.db, hub.clock.now(), act)
+    return answer
 
 
 @bp.get("/payments/<payment_id>")

@@ -13,8 +13,9 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from payhub.clock import local_date
 from payhub.portals.models import ApiKey, Portal
-from payhub.registers import Registers
+from payhub.registers import Registers, in_force
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -68,5 +69,5 @@ def authenticate(registers: Registers, key: str, mode: str, now: datetime) -> Ca
     portal = registers.portals[row.portal_id]
     expired = row.expires_at is not None and row.expires_at <= now
     revoked = row.revoked_at is not None and row.revoked_at <= now
-    closed = portal.closed_at is not None and portal.closed_at <= now
+    closed = in_force(registers.portal_rows[portal.code], local_date(now)) is None
     return None if expired or revoked or closed else Caller(portal, row)

@@ -5,31 +5,40 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
+from payhub.secrets.models import SharedSecret, guards
 
 
 class Portal(Base):
-    """A ministry's, province's or counter's system that asks for payments."""
+    """A ministry's, province's or counter's system that asks for payments, during one stretch of time (`valid_to` exclusive).
+
+    A code goes on in another row when its name or origins change; the first row of a code is the one that other tables name.
+    """
 
     __tablename__ = "portal"
+    __table_args__ = (
+        UniqueConstraint("code", "valid_from"),
+        CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="dates"),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    code: Mapped[str] = mapped_column(unique=True)
+    code: Mapped[str]
     name_vi: Mapped[str]
     name_en: Mapped[str]
     return_origins: Mapped[list[str]]
     """Origins (`https://host[:port]`) a citizen may be sent back to."""
-    created_at: Mapped[datetime]
-    closed_at: Mapped[datetime | None]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
 
 
 class PortalGrant(Base):
     """Leave to ask for one fee (or any) of one agency (or any); `valid_to` is exclusive."""
 
     __tablename__ = "portal_grant"
+    __table_args__ = (CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="dates"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"), index=True)
@@ -54,3 +63,17 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class PortalSecret(SharedSecret, Base):
+    """A secret that messages between a portal and the hub are proven with, for protocols in which an API key is not enough."""
+
+    __tablename__ = "portal_secret"
+    __table_args__ = (
+        *guards("portal_secret", "portal_id", "direction"),
+        CheckConstraint("direction IN ('inbound', 'outbound')", name="direction"),
+    )
+
+    portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"), index=True)
+    direction: Mapped[str]
+    """`inbound`: the portal signs and we verify; `outbound`: we sign."""

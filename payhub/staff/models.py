@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
+from payhub.sealed import SealedBytes, WrappedKey
 
 SYSTEM_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
 """The principal that is the hub itself; the migration writes its row."""
@@ -70,8 +71,8 @@ class StaffTotp(Base):
     __tablename__ = "staff_totp"
 
     principal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("principal.id"), primary_key=True)
-    sealed_key: Mapped[bytes]
-    sealed: Mapped[bytes]
+    sealed_key: Mapped[bytes] = mapped_column(WrappedKey)
+    sealed: Mapped[bytes] = mapped_column(SealedBytes)
     last_step: Mapped[int]
     """The step of the last code accepted: this one and all before it are never accepted again."""
     wrong_at: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
@@ -106,6 +107,7 @@ class Proposal(Base):
             unique=True,
             postgresql_where="state IN ('proposed', 'approved')",
         ),
+        CheckConstraint("(words_key IS NULL) = (words IS NULL) AND (reason_key IS NULL) = (reason IS NULL)", name="sealed"),
         Index("ix_proposal_state", "state", "id"),
         Index("ix_proposal_target", "target"),
     )
@@ -127,8 +129,12 @@ class Proposal(Base):
     decided_at: Mapped[datetime | None]
     executed_at: Mapped[datetime | None]
     voided_at: Mapped[datetime | None]
-    reason: Mapped[str | None]
-    """Why it was declined, in the decider's words."""
+    words_key: Mapped[bytes | None] = mapped_column(WrappedKey)
+    words: Mapped[bytes | None] = mapped_column(SealedBytes)
+    """What the proposer wrote, sealed (JSON by name); the content holds a digest of each text in its place."""
+    reason_key: Mapped[bytes | None] = mapped_column(WrappedKey)
+    reason: Mapped[bytes | None] = mapped_column(SealedBytes)
+    """Why it was declined, in the decider's words, sealed."""
 
 
 class AuditEntry(Base):

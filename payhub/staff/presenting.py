@@ -13,8 +13,9 @@ from payhub import ids
 from payhub.errors import FieldProblem, InvalidInput, NotFound, Text
 from payhub.hub import Hub
 from payhub.staff.models import Principal, Proposal
+from payhub.staff.words import reason_of, words_of
 
-_KEPT = ("kind", "target", "content", "state", "proposed_at", "decided_at", "executed_at", "voided_at", "reason")
+_KEPT = ("kind", "target", "content", "state", "proposed_at", "decided_at", "executed_at", "voided_at")
 
 
 def read_id(hub: Hub, public: str) -> uuid.UUID:
@@ -58,6 +59,8 @@ def describe(hub: Hub, session: Session, proposals: Sequence[Proposal]) -> list[
             **{name: getattr(proposal, name) for name in _KEPT},
             "id": ids.public_id("prp", proposal.id, hub.settings.mode),
             "content_hash": proposal.content_hash.hex(),
+            "words": words_of(hub.keyring, proposal),
+            "reason": reason_of(hub.keyring, proposal),
             "proposed_by": who[proposal.proposed_by],
             "decided_by": who[proposal.decided_by] if proposal.decided_by else None,
         }

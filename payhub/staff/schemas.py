@@ -51,6 +51,7 @@ class ProposalView(Schema):
     kind = fields.String()
     target = fields.String()
     content = fields.Dict()
+    words = fields.Dict(metadata={"description": "What the proposer wrote; the content holds a digest of each text"})
     content_hash = fields.String(metadata={"description": "SHA-256 of the content in canonical JSON, hexadecimal"})
     state = one_of(_STATES)
     proposed_by = fields.Nested(PrincipalView)

@@ -33,6 +33,7 @@ from payhub.staff.executors import DROPPERS, EXECUTORS
 from payhub.staff.models import SYSTEM_ID, Principal, Proposal
 from payhub.staff.people import Person, add_person, authenticate_person, principal_of_portal, roles_of, system
 from payhub.staff.states import PROPOSAL, ProposalState
+from payhub.staff.words import Said, give_reason
 
 __all__ = (
     "Confirmation", "Person", "add_person", "approve", "approve_confirmed", "authenticate_person", "confirm", "decline",
@@ -43,11 +44,16 @@ _OPEN = text("state IN ('proposed', 'approved')")
 
 
 def propose(
-    session: Session, *, kind: str, target: str, content: Mapping[str, Any], by: Principal, now: datetime, target_seq: int | None
+    session: Session, *, kind: str, target: str, content: Mapping[str, Any], by: Principal, now: datetime, target_seq: int | None,
+    said: Said | None = None,
 ) -> Proposal:
-    """Propose an act. `target_seq` is the version of the target that the proposer saw, None where it has none."""
+    """Propose an act. `target_seq` is the version of the target that the proposer saw, None where it has none.
+
+    What the proposer writes freely is `said`, never content: it may name a person, and what is agreed on is kept for ever.
+    """
     if by.disabled_at is not None:
         raise PrincipalDisabled
+    content = {**content, **(said.stand_ins() if said else {})}
     written = canonical(content)
     values = {
         "id": ids.new_id(), "kind": kind, "target": target, "target_seq": target_seq, "content": dict(content),
@@ -64,6 +70,8 @@ def propose(
     proposal: Proposal | None = session.scalar(once.returning(Proposal))
     if proposal is None:
         raise AlreadyProposed(session.scalar(select(Proposal.id).where(*same, _OPEN)))
+    if said is not None:
+        said.write(proposal)
     facts = {"kind": kind, "target": target, "target_seq": target_seq, "content_hash": proposal.content_hash.hex()}
     _record(session, "proposed", proposal, by.id, now, facts)
     return proposal
@@ -118,7 +126,8 @@ def decline(hub: Hub, session: Session, proposal_id: uuid.UUID, person: Person, 
     if _decided_before(session, proposal, person, ProposalState.DECLINED):
         return proposal
     _move(proposal, ProposalState.DECLINED)
-    proposal.decided_by, proposal.decided_at, proposal.reason = person.id, now, reason
+    proposal.decided_by, proposal.decided_at = person.id, now
+    give_reason(hub.keyring, proposal, reason)
     _drop(hub, session, proposal)
     _record(session, "declined", proposal, person.id, now)
     return proposal

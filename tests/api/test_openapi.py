@@ -50,6 +50,7 @@ def test_what_the_contract_says_of_a_payment_is_what_is_answered(document, ask, 
 def test_an_answer_is_promised_whole(document) -> None:
     schemas = document["components"]["schemas"]
     answered = {"Payment", "Line", "PaymentPage", "Proposal", "Principal", "ProposalPage", "Settlement", "Reject", "Run", "Class"}
+    answered |= {"Quote", "QuotedLine", "Fee", "FeePage", "Tier", "Relief", "Agency", "AgencyPage"}
     answered |= {"Discrepancy", "DiscrepancyPage", "Totals", "Total", "Sum", "Refund", "RefundList", "StaffRefund", "Try"}
     answered |= {"Dispute", "DisputeLine", "DisputeList", "StaffDispute", "StaffDisputeList", "UnappliedReceipt", "Allocation", "Given"}
     answered |= {"UnappliedReceiptDetails", "UnappliedReceiptPage"}

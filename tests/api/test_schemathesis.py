@@ -29,7 +29,7 @@ KNOWN = {
 }
 # Only a gateway makes a refund fail, and only one that failed is sent again: tests/refunds does both.
 BEYOND = {"POST /v1/refunds/{refund_id}/retry"}
-IN_PATHS = {"account": ["vnpay-main", "none"], "day": ["2026-11-20", "2026-11-19"]}
+IN_PATHS = {"account": ["vnpay-main", "none"], "code": ["000.00.00.G15", "none"], "day": ["2026-11-20", "2026-11-19"]}
 FILE = (
     "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai\n"
     "1,T1,PHSTRANGER0001,THANH_TOAN,20/11/2026 09:30:00,200000,0,NCB,THANH_CONG\nTONG,1,200000,,,,,,\n"
@@ -75,8 +75,9 @@ def contract(app, keys, made, hub) -> Any:
     document = app.test_client().get("/openapi.json").json
     for (schema, field), known in KNOWN.items():
         document["components"]["schemas"][schema]["properties"][field].update(known)
-    # Only some fees have one.
-    del document["components"]["schemas"]["NewLine"]["properties"]["quantity"]
+    # Only some fees have one of these.
+    for name in ("quantity", "declared_value", "relief", "full_amount", "reason"):
+        del document["components"]["schemas"]["NewLine"]["properties"][name]
     # Only money that nobody could apply has a receipt.
     for name in ("unapplied", "amount"):
         del document["components"]["schemas"]["NewRefund"]["properties"][name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import orjson
 import pytest
 
 from payhub.payments import attempts, closing
@@ -218,7 +219,9 @@ def test_the_message_is_kept_sealed(citizen, rows, hub) -> None:
     message = citizen.message(citizen.try_())
     citizen.call_back(message)
     [(callback_id, key, data)] = rows("SELECT id, raw_key, raw FROM callback")
-    assert hub.keyring.open(Sealed(key, data), f"callback {callback_id}") == message.encode() + b"\0"
+    raw, _, headers = hub.keyring.open(Sealed(key, data), f"callback {callback_id}").rpartition(b"\0")
+    assert raw == message.encode() + b"\0"
+    assert orjson.loads(headers).keys() <= {"content-type", "user-agent", "content-length", "x-request-id"}
 
 
 def test_the_same_form_from_another_address_is_still_the_same_order_and_the_address_is_forgotten(citizen, rows, hub) -> None:

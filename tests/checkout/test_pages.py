@@ -246,3 +246,31 @@ def test_a_link_that_opens_nothing_is_answered_with_a_page(asked, see, client) -
 def test_a_link_for_another_payment_cannot_be_made_by_swapping_halves(asked, see) -> None:
     one, two = asked().removeprefix("/pay/"), asked().removeprefix("/pay/")
     assert see(f"/pay/{one[:21]}{two[21:]}").status == 404
+
+
+EXEMPT = {"fee": "LP-LLTP", "agency": "000.00.00.G15", "relief": "TRE-EM"}
+
+
+def test_a_page_of_nothing_to_pay_says_so_and_by_which_ground(asked, see) -> None:
+    path = asked(lines=[EXEMPT], return_url=BACK)
+    vietnamese, english = see(path), see(f"{path}?lang=en")
+    for page, said in (
+        (vietnamese, ("Không phải nộp tiền", "Các khoản được miễn", "Miễn 200.000 đồng: Trẻ em (Luật Phí và lệ phí 97/2015/QH13")),
+        (english, ("Nothing to pay", "What you are exempt from", "Exempt from 200.000 VND: Children (Law on Fees")),
+    ):
+        for words in said:
+            assert words in page.words
+        assert page.forms == []
+        assert page.faults == []
+        assert "confirmed the whole amount" not in page.words
+    assert "Đơn vị thanh toán đã xác nhận" not in vietnamese.words
+    back = next(link for link in vietnamese.links() if "moj.example" in link)
+    assert "state=paid" in back
+
+
+def test_a_page_shows_what_is_taken_off_beside_what_is_left(asked, see) -> None:
+    lines = [EXEMPT, {"fee": "P-DLDC", "agency": "000.00.00.G01", "quantity": 7}]
+    page = see(asked(lines=lines))
+    assert "Miễn 200.000 đồng: Trẻ em" in page.words
+    assert "Bảy nghìn đồng" in page.words
+    assert len(page.forms) == 1

@@ -121,17 +121,12 @@ def test_a_silent_gateway_is_asked_up_the_ladder_and_never_guessed_about(hub, cl
 
 def test_an_answer_with_another_secret_is_not_believed(hub, clock, pay_url) -> None:
     requests.post(pay_url, data={"decision": "pay", "scenario": "lost"}, allow_redirects=False, timeout=10)
-    from payhub import ids
+    from payhub.secrets import sealing
 
     with hub.db.engine.begin() as connection:
-        connection.execute(text("UPDATE gateway_secret SET retired_at = now()"))
-        account = connection.scalar(text("SELECT id FROM gateway_account"))
-        secret_id = ids.new_id()
-        sealed = hub.keyring.seal(b"another-secret-another-secret-00", f"gateway_secret {secret_id}")
-        connection.execute(
-            text("INSERT INTO gateway_secret VALUES (:id, :account, :key, :sealed, now(), NULL)"),
-            {"id": secret_id, "account": account, "key": sealed.key, "sealed": sealed.data},
-        )
+        secret_id = connection.scalar(text("SELECT id FROM gateway_secret"))
+        held = sealing.seal(hub.keyring, "gateway_secret", secret_id, "another-secret-another-secret-00")
+        connection.execute(text("UPDATE gateway_secret SET sealed_key = :sealed_key, sealed = :sealed WHERE id = :id"), held)
     hub.cache.fresh()
     clock.pass_(seconds=61)
     assert check_due(hub) == 1

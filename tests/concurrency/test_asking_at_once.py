@@ -92,6 +92,7 @@ class Prices:
             if self._over.wait(self._pause_s):
                 return
             with self._engine.begin() as connection:
+                connection.execute(text("SET LOCAL payhub.today = '1900-01-01'"))
                 connection.execute(text("UPDATE fee SET amount = :amount WHERE code = 'LP-LLTP'"), {"amount": amount})
                 version = connection.scalar(text("SELECT version FROM register_version"))
                 self.amounts[version], self.began[version] = amount, time.monotonic()
@@ -143,6 +144,7 @@ def test_registers_read_again_under_load_turn_nobody_away(crowd, hub) -> None:
             if over.wait(0.05):
                 return number
             with hub.db.engine.begin() as connection:
+                connection.execute(text("SET LOCAL payhub.today = '1900-01-01'"))
                 connection.execute(text("UPDATE portal SET name_en = :name"), {"name": f"Portal {number}"})
         return 0
 

@@ -49,6 +49,12 @@ def test_a_mac_verifies_with_any_key_of_the_ring_and_its_own_purpose() -> None:
     assert not ring(2).verify("checkout", b"id", made[:12])
 
 
+def test_a_key_that_was_cut_off_is_named_and_not_quoted() -> None:
+    whole = base64.b64encode(bytes(range(32))).decode()
+    with pytest.raises(ValueError, match=r"32 bytes in base64, and this version is not: 2$"):
+        Keyring.parse(f"1:{whole},2:{whole[:20]}")
+
+
 @pytest.mark.parametrize("text", ["", "1", "1:xx", "a:" + base64.b64encode(bytes(32)).decode(), "1:" + base64.b64encode(b"short").decode()])
 def test_a_bad_ring_is_refused_without_being_quoted(text: str) -> None:
     with pytest.raises(ValueError, match=r"secrets\.keys") as caught:

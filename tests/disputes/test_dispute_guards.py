@@ -93,7 +93,7 @@ def test_what_was_taken_is_not_given_back_behind_the_books(dispute, bank, run) -
             "a dispute is of lines of its payment that sum to it",
         ),
         (
-            "UPDATE payment_line SET amount = 100000, retained = 0 WHERE payment_id = (SELECT payment_id FROM dispute WHERE state = 'lost')",
+            "UPDATE payment_line SET amount = 100000, full_amount = 100000, retained = 0 WHERE payment_id = (SELECT payment_id FROM dispute WHERE state = 'lost')",
             "no more of a line is disputed than was paid, won disputes aside",
         ),
         ("UPDATE payment SET state = 'paid' WHERE state = 'reversed'", "a payment of which banks took back everything is reversed"),

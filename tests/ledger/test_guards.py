@@ -77,14 +77,17 @@ def test_a_position_is_given_once(books) -> None:
     [
         (
             "UPDATE payment SET state = 'open', paid_at = NULL",
-            "a payment is paid exactly when the money of one attempt is applied or allocated to it, for its total",
+            "a payment is paid exactly when the money of one attempt is applied or allocated to it, for its total, or it costs nothing",
         ),
         ("UPDATE payment SET event_seq = event_seq + 1", "a payment's events are numbered without gap up to its own number"),
         ("UPDATE payment SET state = 'reversed'", "folding a payment's events gives its row"),
         ("UPDATE payment SET paid_at = paid_at + interval '1 second'", "folding a payment's events gives its row"),
         ("UPDATE payment SET closing_at = now(), closing_reason = 'cancelled'", "folding a payment's events gives its row"),
         ("UPDATE attempt SET state = 'reversed'", "folding a payment's events gives its attempts"),
-        ("UPDATE payment_line SET amount = amount + 1", "a payment's total is the sum of its lines"),
+        (
+            "UPDATE payment_line SET amount = amount + 1, full_amount = full_amount + 1",
+            "a payment's total is the sum of its lines",
+        ),
         ("UPDATE attempt SET applied = false", "every confirmed amount is applied or held, never both and never neither"),
         (
             "UPDATE payment_line SET retention_bp = 100, retained = amount / 100",

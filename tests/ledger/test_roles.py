@@ -184,7 +184,7 @@ def test_what_would_loosen_a_guard_is_refused(paid, run, statement) -> None:
     assert refused.value.orig.sqlstate == "42501", refused.value
 
 
-def test_no_table_can_be_altered_emptied_or_watched_and_only_three_forget_rows(hub, rows) -> None:
+def test_no_table_can_be_altered_emptied_or_watched_and_only_four_forget_rows(hub, rows) -> None:
     found = set(rows(str(roles._PRIVILEGES).replace(":role", f"'{ROLE}'")))
     assert {privilege for _, privilege in found} <= {"INSERT", "UPDATE", "DELETE", "MAINTAIN"}
     assert {table for table, privilege in found if privilege == "DELETE"} == set(roles.DELETED_FROM)
@@ -241,7 +241,7 @@ def test_an_owner_who_may_not_make_roles_says_so_and_grants_to_one_that_was_made
     roles.grant(engine, role)
     mine = create_engine(make_url(servers.database_url).set(database=name, username=role))
     with mine.begin() as connection:
-        assert connection.scalar(text("SELECT version FROM register_version")) == 1
+        assert connection.scalar(text("SELECT version FROM register_version")) >= 1
         assert connection.scalar(text("SELECT count(*) FROM journal")) == 0
     with pytest.raises(ProgrammingError), mine.begin() as connection:
         connection.execute(text("ALTER TABLE journal DISABLE TRIGGER ALL"))

@@ -112,6 +112,7 @@ class Desk:
     def grace(self, days: int) -> None:
         """Let the account's files lag by so many days."""
         with self.hub.db.session() as session:
+            session.execute(text("SET LOCAL payhub.today = '1900-01-01'"))
             session.execute(text("UPDATE gateway_terms SET grace_days = :days"), {"days": days})
 
     # The gateway's side.

@@ -320,7 +320,7 @@ BREAKS = {
     "a proof is a line's whole amount, of the attempt whose money paid it and that its settlement line names": "UPDATE proof SET amount = amount + 1",
     "a payment is proven for all its lines or none": "DELETE FROM proof WHERE id = (SELECT min(id) FROM proof WHERE amount = 8000)",
     "totals per agency, kind and budget line are the same from the ledger and from the paid lines":
-        "UPDATE payment_line SET amount = amount + 1 WHERE id = (SELECT payment_line_id FROM proof LIMIT 1)",
+        "UPDATE payment_line SET amount = amount + 1, full_amount = full_amount + 1 WHERE id = (SELECT payment_line_id FROM proof LIMIT 1)",
     "totals of all days add up to what the ledger owes each agency, payouts aside":
         "UPDATE journal SET fact = 'adjusted' WHERE id = (SELECT id FROM journal WHERE fact = 'applied' LIMIT 1)",
 }  # fmt: skip
@@ -332,7 +332,7 @@ def test_each_law_notices_what_breaks_it(hub, day) -> None:
         "settlement": "line_sum declared_sum reject_count",
         "run": "state counts",
         "proof": "amount",
-        "payment_line": "amount",
+        "payment_line": "amount full_amount",
         "journal": "fact",
     }
     with engine.begin() as connection:

@@ -24,6 +24,7 @@ from payhub.staff.errors import (
 )
 from payhub.staff.executors import executes
 from payhub.staff.models import SYSTEM_ID, Principal
+from payhub.staff.words import reason_of
 
 APPROVED = "UPDATE proposal SET state = 'approved', decided_by = :by, decided_at = now() WHERE id = :id"
 
@@ -320,7 +321,8 @@ def test_a_declined_proposal_says_why_and_stays_declined(propose, minh, hoa, hub
     for _ in range(2):
         with hub.db.session() as session:
             service.decline(hub, session, proposal_id, minh.person, "Sai số tiền", hub.clock.now())
-    assert (stored(proposal_id).state, stored(proposal_id).reason) == ("declined", "Sai số tiền")
+    declined = stored(proposal_id)
+    assert (declined.state, reason_of(hub.keyring, declined)) == ("declined", "Sai số tiền")
     for who in (minh, hoa):
         with pytest.raises(ProposalDecided):
             who.approve(proposal_id)

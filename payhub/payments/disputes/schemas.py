@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
-from payhub.fields import Few, one_of, plain
+from payhub.fields import Few, one_of
 from payhub.http import bilingual
+from payhub.identifiers import is_identifier
 from payhub.payments.refunds.schemas import RefundedLine
 from payhub.payments.states import DisputeState
 from payhub.staff.schemas import PrincipalView
 
 _LONG = bilingual("Dài từ 1 đến 64 ký tự", "Must be 1 to 64 characters")
-_SPACES = bilingual("Không được có dấu cách ở đầu hoặc cuối", "Must neither begin nor end with a space")
+_FORM = bilingual("Chỉ gồm chữ không dấu, chữ số và . _ : / + = -", "Must be letters without accents, digits and . _ : / + = -")
+
+
+def _a_number(value: str) -> None:
+    """Refuse a sentence or a name: the number of a case stands in the audit for ever."""
+    if not is_identifier(value):
+        raise ValidationError(_FORM)
 
 
 class DisputedLine(RefundedLine):
@@ -23,7 +30,7 @@ class NewDispute(Schema):
 
     gateway_case = fields.String(
         required=True,
-        validate=[plain, validate.Length(1, 64, error=_LONG), validate.Regexp(r"^\S(.*\S)?$", error=_SPACES)],
+        validate=[validate.Length(1, 64, error=_LONG), _a_number],
         metadata={"description": "The number the gateway or the bank gave the case; used once for each gateway account"},
     )
     lines = Few(fields.Nested(DisputedLine), 50, required=True)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
 from payhub.payments.states import UNANSWERED, WAITING, RefundState, TryState
+from payhub.sealed import SealedBytes, WrappedKey
 
 METHODS = ("gateway", "bank_transfer")
 REASONS = ("requested_by_citizen", "service_not_provided", "paid_twice", "wrong_amount", "fee_exempted", "other")
@@ -49,8 +50,8 @@ class Refund(Base):
     amount: Mapped[int]
     currency: Mapped[str] = mapped_column(CHAR(3))
     reason: Mapped[str]
-    note_key: Mapped[bytes | None]
-    note: Mapped[bytes | None]
+    note_key: Mapped[bytes | None] = mapped_column(WrappedKey)
+    note: Mapped[bytes | None] = mapped_column(SealedBytes)
     """The requester's own words, sealed; destroying `note_key` erases them."""
     requested_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("principal.id"))
     requested_at: Mapped[datetime]

@@ -16,6 +16,7 @@ from payhub.payments.states import RefundState
 from payhub.staff import service as staff
 from payhub.staff.executors import executes
 from payhub.staff.models import Principal, Proposal
+from payhub.staff.words import Said
 
 KIND = "refund_outcome"
 
@@ -26,9 +27,9 @@ def propose(hub: Hub, session: Session, refund_id: uuid.UUID, data: Mapping[str,
     it = giving(hub, session, refund_id, now)
     if it.refund.state != RefundState.UNKNOWN:
         raise RefundDecided
-    content = {"refund": str(refund_id), "outcome": data["outcome"], "evidence": data["evidence"]}
+    content, said = {"refund": str(refund_id), "outcome": data["outcome"]}, Said(hub.keyring, {"evidence": data["evidence"]})
     return staff.propose(
-        session, kind=KIND, target=f"refund/{refund_id}", content=content, by=by, now=now, target_seq=it.refund.version
+        session, kind=KIND, target=f"refund/{refund_id}", content=content, by=by, now=now, target_seq=it.refund.version, said=said
     )
 
 

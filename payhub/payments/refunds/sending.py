@@ -22,6 +22,7 @@ from payhub.db import word
 from payhub.exchange import ExchangeError, NotReached, send
 from payhub.hub import Hub
 from payhub.payments.models import Attempt
+from payhub.payments.notices import refund_by_form
 from payhub.payments.refunds.changing import Giving, giving, latest_try
 from payhub.payments.refunds.models import Refund, RefundTry
 from payhub.payments.refunds.service import fits
@@ -67,7 +68,7 @@ def _send(hub: Hub, refund_id: uuid.UUID) -> None:
     gateway, protocol = hub.gateways[sent.account.gateway], hub.registers.protocol_accounts[sent.account.id]
     notice = None
     try:
-        notice = gateway.refunded(protocol, sent.order, send(gateway.refund(protocol, sent.order)))
+        notice = refund_by_form(gateway.refunded(protocol, sent.order, send(gateway.refund(protocol, sent.order))))
     except NotReached:
         not_reached(hub, refund_id, sent.try_id)
         return
@@ -162,7 +163,7 @@ def _word(hub: Hub, account: GatewayAccount, order: RefundOrder) -> RefundNotice
     gateway, protocol = hub.gateways[account.gateway], hub.registers.protocol_accounts[account.id]
     query = Query(order.reference, order.asked_at, ids.new_id().hex, hub.clock.now(), _CLIENT_IP)
     try:
-        return gateway.refund_queried(protocol, order, query, send(gateway.query_refund(protocol, order, query)))
+        return refund_by_form(gateway.refund_queried(protocol, order, query, send(gateway.query_refund(protocol, order, query))))
     except ExchangeError:
         return None
     except GatewayError as error:

@@ -36,6 +36,8 @@ def request(
     payment = closing.locked(session, payment_id) if payment_id else None
     if payment is None or portal_id not in {None, payment.portal_id}:
         raise NotFound
+    if payment.erased_at is not None and data.get("note"):
+        raise InvalidInput([FieldProblem("/note", "payer_erased", _ERASED)])
     source = _of_receipt(hub, session, payment, data) if data.get("unapplied") else _of_lines(session, payment, data["lines"])
     now, refund_id = hub.clock.now(), ids.new_id()
     note = hub.keyring.seal(data["note"].encode(), f"refund note {refund_id}") if data.get("note") else None
@@ -55,6 +57,12 @@ def request(
     refund.proposal_id = proposal.id
     session.flush()
     return refund
+
+
+_ERASED = Text(
+    "Dữ liệu người nộp đã xóa theo yêu cầu; không ghi chú gì thêm",
+    "The payer's data was erased: nothing more is written about them",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,35 @@
+"""Texts of others that name things, and their form: no space, no accent, no `@`. Sentences, names of people and addresses differ.
+
+What has another form is not kept as it is: the message or file it came in is, sealed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_IDENTIFIER = re.compile(r"[0-9A-Za-z._:/+=-]{0,100}")
+_INSTANT = re.compile(r"[0-9TZ:.,/+ -]{0,40}")
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
+
+
+def is_identifier(text: str) -> bool:
+    """Tell whether a text has the form of an identifier."""
+    return _IDENTIFIER.fullmatch(text) is not None
+
+
+def identifier(text: str) -> str:
+    """Return an identifier as it is; for anything else a name that is always the same for it and does not say it."""
+    if _IDENTIFIER.fullmatch(text):
+        return text
+    return f"~{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+
+def instant_text(text: str) -> str:
+    """Return an instant as somebody wrote it; nothing for what cannot be one."""
+    return text if _INSTANT.fullmatch(text) else ""
+
+
+def network_address(text: str | None) -> str:
+    """Return a network address; nothing for anything else that a proxy may have passed on as one."""
+    return text if text and _ADDRESS.fullmatch(text) else ""

@@ -1,0 +1,34 @@
+"""What this room holds about people: settlement files, sealed as they came. Each speaks of many, and none goes for one of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import extract, select, update
+from sqlalchemy.orm import Session
+
+from payhub.clock import local_date
+from payhub.people.holders import Holder
+from payhub.people.terms import People
+from reconciliation.models import Settlement
+
+
+def _none(_session: Session, _payments: Sequence[uuid.UUID]) -> int:
+    return 0
+
+
+def _sweep(session: Session, terms: People, now: datetime, limit: int) -> int:
+    """Destroy files of years whose accounting records are past their term: they are what the books were held against."""
+    years = extract("year", Settlement.period_on).in_(terms.years_over(local_date(now)))
+    old = select(Settlement.id).where(years, Settlement.body_key.is_not(None)).limit(limit)
+    gone = update(Settlement).where(Settlement.id.in_(old)).values(body_key=None, body=None)
+    return int(session.execute(gone.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
+
+
+def _nobody(_session: Session, _limit: int) -> Sequence[uuid.UUID]:
+    return ()
+
+
+HOLDER = Holder("settlement_files", _none, _sweep, _nobody)
