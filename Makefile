@@ -3,9 +3,10 @@ PYTHON ?= python3
 N ?= 300
 BIN := .venv/bin
 STAMP := .venv/.installed
+CORES := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint bench crash clean
+.PHONY: help setup demo serve test heavy lint bench crash clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +27,11 @@ demo: $(STAMP) ## drive a business day through real processes and prove it (N=30
 serve: $(STAMP) ## run everything with sample data until Ctrl-C
 	@$(BIN)/payhub dev
 
-test: $(STAMP) ## run every test but those that need Java or a browser
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+test: $(STAMP) ## run the tests, but those of `make heavy`
+	@$(BIN)/python -m pytest $(CORES) -m "not heavy"
+
+heavy: $(STAMP) ## run the tests that install packages, or start and kill whole sets of processes
+	@$(BIN)/python -m pytest $(CORES) -m heavy
 
 lint: $(STAMP) ## ruff, mypy, import borders
 	@$(BIN)/ruff check .

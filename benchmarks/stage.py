@@ -17,13 +17,13 @@ from payhub import embedded, log
 from payhub.crypto import new_key
 from payhub.demo.processes import Processes
 from payhub.demo.seed import DEVELOPMENT_SECRET, seed
-from payhub.demo.surroundings import HOST, Surroundings, alone, emptied, empty_stores, free_ports
+from payhub.demo.surroundings import HOST, Surroundings, alone, emptied, empty_stores, endpoints_at, free_ports
 from payhub.embedded.programs import find_postgres
 from payhub.hub import Hub
 
 ACCOUNT, TERMINAL, PORTAL = "vnpay-main", "PAYHUB01", "dvc-bo-tu-phap"
 # Nobody answers here: whatever is asked of the gateway fails at once and stays on this machine.
-_NOWHERE = {"pay": f"http://{HOST}:9/pay", "api": f"http://{HOST}:9/api"}
+_NOWHERE = endpoints_at(f"http://{HOST}:9")
 _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
@@ -39,25 +39,35 @@ def text(name: str, value: bytes) -> str:
         raise Malformed(f"{name} is not UTF-8") from None
 
 
-def flat_json(body: bytes) -> dict[str, str]:
-    """Read a JSON object of plain values, each as the characters it was sent with: signatures are made over those.
-
-    Numbers stay text and null is empty. Raises Malformed for anything nested, boolean or named twice.
-    """
+def json_object(body: bytes) -> dict[str, object]:
+    """Read a JSON object in UTF-8; numbers stay the text they were sent as. Raises Malformed, also for a name given twice."""
     try:
-        read = json.loads(body, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_once)
+        read = json.loads(body.decode(), parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise Malformed("the body is not JSON") from None
     if not isinstance(read, dict):
         raise Malformed("the body is not a JSON object")
-    return {name: _plain(name, value) for name, value in read.items()}
+    return read
 
 
-def answered_json(response: Response) -> dict[str, str]:
+def plain(read: Mapping[str, object], wanted: Collection[str] | None = None) -> dict[str, str]:
+    """Return the values, or those of the wanted names, each as the characters it was sent with: signatures are made over those.
+
+    Null is empty. Raises Malformed for one that is nested, and for what no database keeps; what is not wanted does not count.
+    """
+    return {name: _plain(name, value) for name, value in read.items() if wanted is None or name in wanted}
+
+
+def flat_json(body: bytes, wanted: Collection[str] | None = None) -> dict[str, str]:
+    """Read the plain values of a JSON object (`json_object`, `plain`)."""
+    return plain(json_object(body), wanted)
+
+
+def answered_json(response: Response, wanted: Collection[str] | None = None) -> dict[str, str]:
     """Read a flat JSON answer (`flat_json`). Raises Malformed when its status is not 200."""
     if response.status != 200:
         raise Malformed(f"the answer's status is {response.status}")
-    return flat_json(response.body)
+    return flat_json(response.body, wanted)
 
 
 def post_json(url: str, document: Mapping[str, str]) -> Request:
@@ -83,6 +93,8 @@ def _once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
 def _plain(name: str, value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, str):
         return _storable(name, value)
     raise Malformed(f"{name[:_NAME_QUOTED]!a} is not a plain value")

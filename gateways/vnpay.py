@@ -11,26 +11,29 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import NoReturn
 
 from gateways.base import (
     Account,
     Answer,
     Incoming,
+    Method,
     Notice,
     Order,
     Outcome,
     Query,
     Redirect,
+    Refundable,
     RefundNotice,
     RefundOrder,
     Request,
     Response,
     Verdict,
 )
+from gateways.codes import raw
 from gateways.errors import Forged, Malformed
 from gateways.http import Parameter, json_answer, parameters, text
 from gateways.signing import FORMS, form_encoded, mac, verifies
+from gateways.vnpay_codes import CODES, REFUND_CODES
 from gateways.vnpay_fields import (
     AMOUNT_END,
     CURRENCY,
@@ -40,7 +43,6 @@ from gateways.vnpay_fields import (
     belongs,
     checked,
     dong,
-    fits,
     instant,
     required,
     signed_line,
@@ -49,25 +51,6 @@ from gateways.vnpay_fields import (
     written,
 )
 from gateways.vnpay_refunds import read_refund, read_state, request_refund
-
-OUTCOMES: tuple[tuple[str, str, str, Outcome], ...] = (
-    # said by, response code, transaction status (`*` any, `-` not stated); the first row that fits counts, none is UNKNOWN
-    ("callback", "00", "00", Outcome.SUCCEEDED),
-    ("callback", "*", "04", Outcome.REVERSED),
-    ("callback", "07", "*", Outcome.UNKNOWN),  # debited, suspected fraud
-    ("callback", "*", "01", Outcome.PENDING),
-    ("callback", "24", "02 -", Outcome.CANCELLED),
-    ("callback", "09 10 11 12 13 51 65 75 79", "02 -", Outcome.FAILED),
-    ("callback", "99", "02", Outcome.FAILED),
-    # In an answer to querydr the response code speaks of the question, and only the status of the order.
-    ("query", "00", "00", Outcome.SUCCEEDED),
-    ("query", "00", "01", Outcome.PENDING),
-    ("query", "00", "02", Outcome.FAILED),
-    ("query", "00", "04", Outcome.REVERSED),
-    ("query", "91", "- 01 02", Outcome.NOT_FOUND),
-)
-"""What VNPAY's codes mean (paygate 2.1.0, tables of vnp_ResponseCode and vnp_TransactionStatus). Not in it, so unknown: suspected
-fraud (07), the states of a refund (05, 06, 09), codes that contradict each other, codes of tomorrow."""
 
 ANSWERS: Mapping[Verdict, tuple[str, str]] = {
     Verdict.RECORDED: ("00", "Confirm Success"),
@@ -86,14 +69,23 @@ _QUERIED = (
     *("TransactionType", "TransactionStatus", "OrderInfo", "PromotionCode", "PromotionAmount"),
 )
 _INFO_LENGTH = 255
+_BANK = re.compile("[0-9A-Za-z]{0,20}")
 _DISPUTED = str.maketrans({character: f"%{ord(character):02X}" for character in "*~()!'"})
 
 
-class Vnpay:
+class Vnpay(Refundable):
     """The VNPAY protocol. Orders and queries that it cannot express raise ValueError; messages raise Forged or Malformed."""
 
     name = "vnpay"
-    secret_names = ("secret",)
+    endpoints = ("pay", "api")
+    methods = (
+        Method("", "Thẻ, tài khoản ngân hàng hoặc VNPAY-QR", "Bank card, bank account or VNPAY-QR", 1, AMOUNT_END - 1),
+        Method("VNPAYQR", "Quét mã VNPAY-QR bằng ứng dụng ngân hàng", "Scan a VNPAY-QR code with a bank's app", 1, AMOUNT_END - 1),
+        Method("VNBANK", "Thẻ ATM hoặc tài khoản trong nước", "Card or account of a bank in Viet Nam", 1, AMOUNT_END - 1),
+        Method("INTCARD", "Thẻ quốc tế", "International card", 1, AMOUNT_END - 1),
+    )
+    codes = CODES
+    refund_codes = REFUND_CODES
 
     def reference(self, code: str, created_at: datetime) -> str:  # noqa: ARG002
         """vnp_TxnRef: the attempt's code as it is. VNPAY wants it unique per terminal and day; it is unique for ever."""
@@ -106,14 +98,14 @@ class Vnpay:
         `A-Z a-z 0-9 . _ -`, or a time without its zone.
         """
         if order.currency != CURRENCY or not 0 < order.amount < AMOUNT_END:
-            raise ValueError("amount: VNPAY takes 1 to 9,999,999,999 VND")
+            raise ValueError("amount, currency: VNPAY takes 1 to 9,999,999,999 VND")
         fields = {
             "vnp_Version": VERSION,
             "vnp_Command": "pay",
             "vnp_TmnCode": account.terminal,
             "vnp_Amount": str(order.amount * 100),
-            "vnp_CreateDate": written(order.created_at),
-            "vnp_ExpireDate": written(order.expires_at),
+            "vnp_CreateDate": written("created_at", order.created_at),
+            "vnp_ExpireDate": written("expires_at", order.expires_at),
             "vnp_CurrCode": CURRENCY,
             "vnp_IpAddr": order.client_ip,
             "vnp_Locale": "vn" if order.language == "vi" else "en",
@@ -122,13 +114,10 @@ class Vnpay:
             # Languages disagree on how to form-encode these; escaped in the URL itself they are the same to all.
             "vnp_ReturnUrl": order.return_url.translate(_DISPUTED),
             "vnp_TxnRef": checked(REFERENCE, "reference", order.reference),
+            "vnp_BankCode": checked(_BANK, "method", order.method),
         }
         signed = signed_text(fields)
         return Redirect(f"{account.endpoints['pay']}?{signed}&vnp_SecureHash={mac('sha512', account.secrets[0], signed.encode())}")
-
-    def started(self, account: Account, order: Order, response: Response) -> NoReturn:  # noqa: ARG002
-        """Raise Malformed: a VNPAY order starts with a redirect, so no answer is due."""
-        raise Malformed("VNPAY answers nothing when an order starts")
 
     def read_callback(self, account: Account, incoming: Incoming) -> Notice:
         """Verify and read an IPN: a GET whose query string is the message (paygate 2.1.0, IPN URL).
@@ -157,8 +146,8 @@ class Vnpay:
             "vnp_Command": "querydr",
             "vnp_TmnCode": account.terminal,
             "vnp_TxnRef": checked(REFERENCE, "reference", query.reference),
-            "vnp_TransactionDate": written(query.created_at),
-            "vnp_CreateDate": written(query.asked_at),
+            "vnp_TransactionDate": written("created_at", query.created_at),
+            "vnp_CreateDate": written("asked_at", query.asked_at),
             "vnp_IpAddr": query.client_ip,
             "vnp_OrderInfo": f"Truy van GD {query.reference}",
         }
@@ -228,22 +217,17 @@ def _notice(account: Account, said_by: str, told: Mapping[str, str]) -> Notice:
     response, status = required(told, "vnp_ResponseCode"), told.get("vnp_TransactionStatus", "")
     kind = told.get("vnp_TransactionType", "")
     of_refund = kind not in {"", "01"}
+    code = None if of_refund else CODES.read(said_by, response, status)
     return Notice(
         reference=required(told, "vnp_TxnRef"),
         terminal=account.terminal,
-        outcome=Outcome.UNKNOWN if of_refund else _outcome(said_by, response, status),
-        raw_code=f"{response}/{status}/{kind}" if of_refund else f"{response}/{status}",
+        outcome=code.outcome if code else Outcome.UNKNOWN,
+        raw_code=raw(response, status, kind) if of_refund else raw(response, status),
         amount=dong(told.get("vnp_Amount", "")),
         currency=CURRENCY,
         transaction=transaction(told),
         paid_at=instant(told.get("vnp_PayDate", "")),
         paid_at_text=told.get("vnp_PayDate", ""),
         method=told.get("vnp_BankCode", ""),
+        not_paid=code.not_paid if code else False,
     )
-
-
-def _outcome(said_by: str, response: str, status: str) -> Outcome:
-    for speaker, responses, statuses, outcome in OUTCOMES:
-        if speaker == said_by and fits(response, responses) and fits(status, statuses):
-            return outcome
-    return Outcome.UNKNOWN

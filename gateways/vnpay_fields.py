@@ -29,8 +29,8 @@ def signed_line(account: Account, names: Iterable[str], fields: Mapping[str, str
 
 def verified_line(account: Account, names: Iterable[str], response: Response, *, command: str, reference: str) -> dict[str, str]:
     """Verify an answer of the API over its values as received; it must answer this command and speak of this order."""
-    told = answered_json(response)
     signed = tuple(names)
+    told = answered_json(response, {"vnp_SecureHash", *(f"vnp_{name}" for name in signed)})
     if not verifies("sha512", account.secrets, [_joined(signed, told)], told.get("vnp_SecureHash", "")):
         raise Forged("vnp_SecureHash")
     if any("|" in told.get(f"vnp_{name}", "") for name in signed):
@@ -48,11 +48,6 @@ def belongs(account: Account, told: Mapping[str, str]) -> None:
         raise Malformed("vnp_TmnCode is of another terminal")
     if told.get("vnp_CurrCode", CURRENCY) != CURRENCY:
         raise Malformed("vnp_CurrCode is not VND")
-
-
-def fits(code: str, codes: str) -> bool:
-    """Whether a code is among those of a table's cell: `*` is any, `-` one that is not stated."""
-    return codes == "*" or (code or "-") in codes.split()
 
 
 def required(told: Mapping[str, str], name: str) -> str:
@@ -88,10 +83,10 @@ def instant(text: str) -> datetime | None:
         raise Malformed("vnp_PayDate is no time") from None
 
 
-def written(at: datetime) -> str:
+def written(name: str, at: datetime) -> str:
     """Write a time as VNPAY does. Raises ValueError for one without its zone."""
     if at.tzinfo is None:
-        raise ValueError("a time without its zone")
+        raise ValueError(f"{name}: a time without its zone")
     return at.astimezone(GMT7).strftime("%Y%m%d%H%M%S")
 
 

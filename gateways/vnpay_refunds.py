@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from gateways.base import Account, RefundNotice, RefundOrder, RefundOutcome, Request, Response
+from gateways.codes import raw
+from gateways.vnpay_codes import REFUND_CODES
 from gateways.vnpay_fields import (
     AMOUNT_END,
     CURRENCY,
@@ -16,7 +19,6 @@ from gateways.vnpay_fields import (
     belongs,
     checked,
     dong,
-    fits,
     instant,
     required,
     signed_line,
@@ -24,22 +26,6 @@ from gateways.vnpay_fields import (
     verified_line,
     written,
 )
-
-REFUND_OUTCOMES: tuple[tuple[str, str, str, RefundOutcome], ...] = (
-    # said by, response code, transaction status (`-` not stated); none that fits is UNKNOWN
-    ("refund", "00", "00 05 06", RefundOutcome.ACCEPTED),
-    ("refund", "00", "09", RefundOutcome.REFUSED),
-    ("refund", "94", "- 00 01 05 06", RefundOutcome.PROCESSING),
-    ("refund", "95", "- 01 02 09", RefundOutcome.REFUSED),
-    ("refund", "91", "- 01 02", RefundOutcome.NOT_FOUND),
-    # Terminal, form, signature: faults of the request that are found before any money is looked for.
-    ("refund", "02 03 97", "-", RefundOutcome.REFUSED),
-    ("query", "00", "00 05 06", RefundOutcome.ACCEPTED),
-    ("query", "00", "09", RefundOutcome.REFUSED),
-    ("query", "91", "- 01 02", RefundOutcome.NOT_FOUND),
-)
-"""What VNPAY's codes mean of a refund (paygate 2.1.0, refund and querydr). 05 is in process at VNPAY, 06 sent to the bank: both are
-taken. Not in it, so unknown: 99, codes that contradict each other, codes of tomorrow."""
 
 CLOCKS = timedelta(minutes=1)
 """How far VNPAY's clock may be behind ours. Allowed for where a mistake is found in the settlement, never where it pays twice."""
@@ -60,7 +46,7 @@ _CODE = re.compile("[0-9A-Za-z._-]{1,100}")
 def request_refund(account: Account, order: RefundOrder) -> Request:
     """Sign a request to give back (paygate 2.1.0, refund)."""
     if order.currency != CURRENCY or not 0 < order.amount <= order.original_amount < AMOUNT_END:
-        raise ValueError("amount: VNPAY gives back 1 VND to all of the order, in VND")
+        raise ValueError("amount, currency: VNPAY gives back 1 VND to all of the order, in VND")
     number = checked(_TRANSACTION, "original_transaction", order.original_transaction) if order.original_transaction else "0"
     fields = {
         "vnp_RequestId": checked(REQUEST_ID, "reference", order.reference),
@@ -71,9 +57,9 @@ def request_refund(account: Account, order: RefundOrder) -> Request:
         "vnp_TxnRef": checked(REFERENCE, "original_reference", order.original_reference),
         "vnp_Amount": str(order.amount * 100),
         "vnp_TransactionNo": number,
-        "vnp_TransactionDate": written(order.original_created_at),
+        "vnp_TransactionDate": written("original_created_at", order.original_created_at),
         "vnp_CreateBy": checked(_CODE, "asked_by", order.asked_by),
-        "vnp_CreateDate": written(order.asked_at),
+        "vnp_CreateDate": written("asked_at", order.asked_at),
         "vnp_IpAddr": order.client_ip,
         "vnp_OrderInfo": f"Hoan phi {order.original_reference}",
     }
@@ -95,7 +81,7 @@ def read_state(account: Account, order: RefundOrder, told: Mapping[str, str]) ->
         outcome = RefundOutcome.UNKNOWN
     if outcome is RefundOutcome.ACCEPTED and at is not None and at < asked_at - CLOCKS:
         outcome = RefundOutcome.UNKNOWN
-    return _notice(account, order, told, outcome)
+    return replace(_notice(account, order, told, outcome), names_try=False)
 
 
 def _outcome(said_by: str, order: RefundOrder, told: Mapping[str, str]) -> RefundOutcome:
@@ -108,10 +94,8 @@ def _outcome(said_by: str, order: RefundOrder, told: Mapping[str, str]) -> Refun
         stated = {name: stated[name] for name in asked}
     if asked != stated:
         return RefundOutcome.UNKNOWN
-    for speaker, responses, statuses, outcome in REFUND_OUTCOMES:
-        if speaker == said_by and fits(response, responses) and fits(status, statuses):
-            return outcome
-    return RefundOutcome.UNKNOWN
+    code = REFUND_CODES.read(said_by, response, status)
+    return code.outcome if code else RefundOutcome.UNKNOWN
 
 
 def _notice(account: Account, order: RefundOrder, told: Mapping[str, str], outcome: RefundOutcome) -> RefundNotice:
@@ -123,7 +107,7 @@ def _notice(account: Account, order: RefundOrder, told: Mapping[str, str], outco
         original_reference=order.original_reference,
         terminal=account.terminal,
         outcome=outcome,
-        raw_code="/".join(codes),
+        raw_code=raw(*codes),
         # What is said of the payment itself is no amount of a refund.
         amount=(dong(told.get("vnp_Amount", "")) or None) if told.get("vnp_TransactionType") in {_FULL, _PART} else None,
         currency=CURRENCY,

@@ -6,12 +6,15 @@ import gc
 import time
 
 from flask import Flask, Response, g, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import reconciliation
 import webhooks
 from gateways.registry import GATEWAYS
 from payhub import checkout, http, log, openapi, settings
+from payhub.accounts.holds import LAWS as HOLD_LAWS
+from payhub.accounts.views import bp as gateways_bp
 from payhub.agencies.views import bp as agencies_bp
 from payhub.clock import Clock, SystemClock
 from payhub.fees.laws import LAWS as FEE_LAWS
@@ -34,6 +37,7 @@ from payhub.people import rekeying
 from payhub.people.laws import LAWS as PEOPLE_LAWS
 from payhub.people.views import bp as people_bp
 from payhub.registry import Periodic, Registry
+from payhub.ring import standing
 from payhub.ring.laws import LAWS as RING_LAWS
 from payhub.secrets.laws import LAWS as SECRET_LAWS
 from payhub.secrets.views import bp as secrets_bp
@@ -41,24 +45,27 @@ from payhub.settings import Settings
 from payhub.staff.laws import LAWS as STAFF_LAWS
 from payhub.staff.views import bp as proposals_bp
 
+_log = log.get(__name__)
+
 
 def registry() -> Registry:
     """Collect what the hub and its rooms offer."""
     offers = Registry(
         blueprints=[
-            payments_bp, fees_bp, agencies_bp, refunds_bp, disputes_bp, receipts_bp, proposals_bp, registers_bp, secrets_bp,
-            people_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS,
+            payments_bp, fees_bp, agencies_bp, refunds_bp, disputes_bp, receipts_bp, proposals_bp, gateways_bp, registers_bp,
+            secrets_bp, people_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS,
         ],
         periodic=[
             Periodic("payhub.payments.jobs.check_due", lambda s: s.jobs.checks_s),
             Periodic("payhub.payments.jobs.refund_due", lambda s: s.jobs.refunds_s),
+            Periodic("payhub.payments.jobs.probe_due", lambda s: s.jobs.probes_s),
             Periodic("payhub.payments.jobs.close_due", lambda s: s.jobs.expiry_s),
             Periodic("payhub.payments.jobs.sweep", lambda s: s.jobs.sweep_s),
             Periodic("payhub.people.jobs.destroy_due", lambda s: s.jobs.sweep_s),
         ],
         laws=[
-            *LAWS, *FEE_LAWS, *REFUND_LAWS, *DISPUTE_LAWS, *RECEIPT_LAWS, *days.LAWS, *STAFF_LAWS, *IMPORT_LAWS, *SECRET_LAWS,
-            *RING_LAWS, *PEOPLE_LAWS,
+            *LAWS, *FEE_LAWS, *REFUND_LAWS, *DISPUTE_LAWS, *RECEIPT_LAWS, *days.LAWS, *STAFF_LAWS, *HOLD_LAWS, *IMPORT_LAWS,
+            *SECRET_LAWS, *RING_LAWS, *PEOPLE_LAWS,
         ],
     )
     rekeying.offer()
@@ -91,12 +98,23 @@ def create_app(given: Settings | None = None, hub: Hub | None = None) -> Flask:
 
 
 def serving() -> Flask:
-    """Return the application for a process that does nothing but serve it."""
-    app = create_app()
+    """Return the application for a process that does nothing but serve it; raise `RingUnfit` where its ring is not the hub's."""
+    hub = make_hub()
+    app = create_app(hub=hub)
+    _check_ring(hub)
     # What it is built of is there for good; looked through for garbage now and then, it would stop a request for 50 ms each time.
     gc.collect()
     gc.freeze()
     return app
+
+
+def _check_ring(hub: Hub) -> None:
+    """Refuse a ring that lacks a key in use: such a process seals what nobody opens. Without a database nothing can be said."""
+    try:
+        with hub.db.session() as session:
+            standing.enter(hub, session)
+    except OperationalError as error:
+        _log.warning("ring.not_checked", kind=type(error).__name__)
 
 
 def _begin() -> None:

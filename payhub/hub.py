@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from redis import Redis
 
 from gateways.base import Gateway
+from payhub.accounts.health import Health
 from payhub.clock import Clock
 from payhub.crypto import Keyring
 from payhub.db import SEALS_WITH, Database
@@ -26,6 +27,7 @@ class Hub:
     clock: Clock
     cache: RegisterCache
     gateways: Mapping[str, Gateway]
+    health: Health
 
     @property
     def registers(self) -> Registers:
@@ -36,13 +38,15 @@ class Hub:
 def build(settings: Settings, gateways: Mapping[str, Gateway], clock: Clock) -> Hub:
     """Make a hub; nothing is connected until it is used."""
     keyring = ring_of(settings.secrets)
+    redis = Redis.from_url(settings.redis.url, socket_connect_timeout=2, socket_timeout=10)
     db = Database(settings.database, f"{SEALS_WITH}{keyring.newest}")
     return Hub(
         settings=settings,
         db=db,
-        redis=Redis.from_url(settings.redis.url, socket_connect_timeout=2, socket_timeout=10),
+        redis=redis,
         keyring=keyring,
         clock=clock,
         cache=RegisterCache(db, keyring, settings.api.register_s),
         gateways=gateways,
+        health=Health(redis, clock, settings.gateways),
     )

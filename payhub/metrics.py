@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from flask import Blueprint, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from payhub.accounts.health import Condition
 from payhub.http import json_response, the_hub
 
 bp = Blueprint("metrics", __name__)
@@ -24,6 +26,23 @@ _seconds = Histogram(
 _answers = Counter("payhub_http_answers", "Answers by route and status", ["method", "route", "status"], registry=_registry)
 
 
+def counter(name: str, says: str, labels: Sequence[str]) -> Counter:
+    """Return a counter of a feature's own. What its labels may be is a list of ours, so that there are few of them."""
+    return Counter(name, says, labels, registry=_registry)
+
+
+_calls = Histogram(
+    "payhub_gateway_call_seconds",
+    "Time a gateway took to answer, by account and whether the call counts as good",
+    ["account", "good"],
+    registry=_registry,
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+_conditions = Gauge(
+    "payhub_gateway_condition", "1 for the condition each account is in", ["account", "condition"], registry=_registry
+)
+
+
 @cache
 def _figures(method: str, route: str, status: int) -> tuple[Histogram, Counter]:
     return _seconds.labels(method, route), _answers.labels(method, route, str(status))
@@ -36,9 +55,19 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     answers.inc()
 
 
+def observe_call(account: str, *, good: bool, seconds: float) -> None:
+    """Count one call to a gateway."""
+    _calls.labels(account, str(good).lower()).observe(seconds)
+
+
 @bp.get("/metrics")
 def metrics() -> Response:
-    """Figures of this process, in the Prometheus text format."""
+    """Figures of this process, and how the gateway accounts stand for all of them, in the Prometheus text format."""
+    hub = the_hub()
+    for account in hub.registers.gateway_accounts.values():
+        stands = "held" if account.id in hub.registers.held else hub.health.standing(account.id).condition
+        for condition in (*Condition, "held"):
+            _conditions.labels(account.code, condition).set(condition == stands)
     return Response(generate_latest(_registry), content_type=CONTENT_TYPE_LATEST)
 
 

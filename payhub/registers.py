@@ -20,11 +20,12 @@ from sqlalchemy import CheckConstraint, SmallInteger, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateways.base import Account
-from payhub.accounts.models import GatewayAccount, GatewaySecret, GatewayTerms
+from payhub.accounts.models import GatewayAccount, GatewayHold, GatewaySecret, GatewayTerms
 from payhub.agencies.models import Agency, CollectingAccount, DayOff
 from payhub.crypto import Keyring
 from payhub.db import Base, Database
 from payhub.fees.models import Fee, FeeTier, Relief, Retention
+from payhub.inbox.networks import CallbackNetwork, Network, by_account
 from payhub.portals.models import ApiKey, Portal, PortalGrant, PortalSecret
 from payhub.secrets import sealing
 
@@ -41,7 +42,7 @@ class RegisterVersion(Base):
 
 TABLES = (
     "agency", "collecting_account", "day_off", "portal", "portal_grant", "api_key", "fee", "fee_tier", "relief", "retention",
-    "gateway_account", "gateway_terms", "gateway_secret", "portal_secret",
+    "gateway_account", "gateway_terms", "gateway_secret", "gateway_hold", "portal_secret", "callback_network",
 )  # fmt: skip
 """The tables whose changes are counted."""
 
@@ -74,8 +75,12 @@ class Registers:
     gateway_accounts_by_id: Mapping[uuid.UUID, GatewayAccount]
     terms: Mapping[uuid.UUID, Sequence[GatewayTerms]]
     protocol_accounts: Mapping[uuid.UUID, Account]
+    callback_networks: Mapping[uuid.UUID, Sequence[Network]]
+    """By gateway account, of every day: from where it is called back."""
     portal_secrets: Mapping[uuid.UUID, Mapping[str, tuple[str, ...]]] = field(repr=False)
     """By portal and direction, `inbound` or `outbound`: the live ones, the signing one first."""
+    held: Mapping[uuid.UUID, GatewayHold]
+    """By gateway account: those that a person holds back."""
     days_off: Mapping[str, frozenset[date]]
     days_worked: Mapping[str, frozenset[date]]
     """Saturdays and Sundays on which a calendar works."""
@@ -127,6 +132,7 @@ def _read(session: Session, keyring: Keyring, version: int) -> Registers:
     reliefs = session.scalars(select(Relief).order_by(Relief.code, Relief.valid_from)).all()
     accounts = session.scalars(select(GatewayAccount).order_by(GatewayAccount.rank, GatewayAccount.code)).all()
     secrets = sealing.live(session, keyring, GatewaySecret, "gateway_account_id", "name")
+    holds = select(GatewayHold).where(GatewayHold.released_at.is_(None))
     days: defaultdict[bool, defaultdict[str, set[date]]] = defaultdict(lambda: defaultdict(set))
     for day in session.scalars(select(DayOff)):
         days[day.works][day.calendar].add(day.on)
@@ -150,7 +156,9 @@ def _read(session: Session, keyring: Keyring, version: int) -> Registers:
         gateway_accounts_by_id={account.id: account for account in accounts},
         terms=_group(session.scalars(select(GatewayTerms).order_by(GatewayTerms.valid_from)).all(), "gateway_account_id"),
         protocol_accounts={account.id: _protocol(account, secrets.get(account.id, {})) for account in accounts},
+        callback_networks=by_account(session.scalars(select(CallbackNetwork))),
         portal_secrets=sealing.live(session, keyring, PortalSecret, "portal_id", "direction"),
+        held={hold.gateway_account_id: hold for hold in session.scalars(holds)},
         days_off={calendar: frozenset(off) for calendar, off in days[False].items()},
         days_worked={calendar: frozenset(worked) for calendar, worked in days[True].items()},
     )

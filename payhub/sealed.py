@@ -129,6 +129,7 @@ PROOFS = (
     Proof("checkout", "payhub/payments/links.py", "links to payments that were given out before the ring's newest key was"),
     Proof("secret fingerprint", "payhub/secrets/sealing.py", "proposals of secrets that wait: they are void when approved"),
     Proof("proposal words", "payhub/staff/words.py", "what was written with a proposal is not proven to be what was agreed on"),
+    Proof("offer", "payhub/checkout/ways.py", "why a way stood where it did is not kept of attempts from pages shown before"),
     Proof("idempotency", "payhub/idempotency.py", "the same POST of a secret again is not recognised as the same"),
 )
 """What is proven by the ring and never made anew: it ends by itself."""

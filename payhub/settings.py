@@ -19,8 +19,10 @@ from redis import ConnectionPool
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from payhub.accounts.breaker import Breaker
 from payhub.crypto import Keyring
 from payhub.imports.settings import Registers
+from payhub.inbox.settings import Callbacks
 from payhub.people.terms import People
 
 
@@ -100,6 +102,7 @@ class Jobs:
     deliveries_s: int = 1
     checks_s: int = 10
     refunds_s: int = 5
+    probes_s: int = 10
     expiry_s: int = 30
     runs_s: int = 5
     sweep_s: int = 3600
@@ -140,11 +143,13 @@ class Settings:
     secrets: Secrets
     web: Web
     payments: Payments
+    callbacks: Callbacks
     webhooks: Webhooks
     jobs: Jobs
     registers: Registers
     api: Api
     people: People
+    gateways: Breaker
     log: Log
     paths: Paths
 
@@ -255,8 +260,8 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("web.base_url must start with https:// where money is real")
     if not settings.registers.waits:
         found.append("registers.cooling_days must be 1 to 30")
-    if not settings.payments.ladder_s or list(settings.payments.ladder_s) != sorted(set(settings.payments.ladder_s)):
-        found.append("payments.ladder_s must rise")
+    ladders = {"payments": settings.payments.ladder_s, "callbacks": settings.callbacks.ladder_s}
+    found += [f"{name}.ladder_s must rise" for name, ladder in ladders.items() if not ladder or list(ladder) != sorted(set(ladder))]
     if not settings.people.readable:
         found.append("people.record_terms must be YEAR:YEARS pairs separated by commas, such as 2017:10")
     if settings.webhooks.ca_bundle and not _holds_certificates(settings.webhooks.ca_bundle):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import IO
 
@@ -109,20 +109,26 @@ def _print_run(hub: Hub, console: Console, run: Run) -> None:
 
 @click.command("totals")
 @click.argument("day", type=DATE, metavar="[DATE]", required=False)
+@click.option(
+    "--by", type=click.Choice(["agency", "gateway"]), default="agency", help="Per agency and kind, or per gateway account."
+)
 @click.pass_obj
-def show_totals(get_hub: Callable[[], Hub], day: datetime | None) -> None:
-    """Print one business day, the newest without DATE, per agency and kind of fee: collected, what left, reported, difference."""
+def show_totals(get_hub: Callable[[], Hub], day: datetime | None, by: str) -> None:
+    """Print one business day, the newest without DATE: collected, what left, reported, difference."""
     hub = get_hub()
     with hub.db.session() as session:
         business_on = day.date() if day else totals.newest_day(session)
         if business_on is None:
             raise click.ClickException("nothing has been collected yet")
         found = totals.agency_totals(session, business_on)
+        accounts = hub.registers.gateway_accounts.values() if by == "gateway" else ()
+        parts = {account.code: totals.agency_totals(session, business_on, account.id) for account in accounts}
     click.echo(f"business day {business_on}")
     names = totals.shown(asdict(total) for total in found)
-    table = _table("agency", "kind", *(name.replace("_", " ") for name in names), "currency")
+    table = _table("gateway account" if parts else "agency", "kind", *(name.replace("_", " ") for name in names), "currency")
     table.columns[1].justify = table.columns[-1].justify = "left"
-    for total in totals.by_kind(found):
+    rows = [replace(total, agency=code) for code, part in parts.items() for total in totals.grand(part)]
+    for total in rows if parts else totals.by_kind(found):
         table.add_row(*_figures(total, names))
     table.add_section()
     for total in totals.grand(found):

@@ -113,9 +113,10 @@ class DiscrepancyPage(Schema):
 
 
 class TotalsQuery(Schema):
-    """Which day, and how it is written: `format` counts before the Accept header."""
+    """Which day, of all gateway accounts or of one, and how it is written: `format` counts before the Accept header."""
 
     date = Day(required=True)
+    gateway_account = text(80)
     format = one_of(("json", "csv"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
-from sqlalchemy.types import Date
+from sqlalchemy.types import Date, Uuid
 
 from payhub.ledger.models import Posting
 
 _TOTALS = text(Path(__file__).with_name("totals.sql").read_text(encoding="utf-8")).bindparams(
-    bindparam("business_on", type_=Date())
+    bindparam("business_on", type_=Date()), bindparam("account_id", type_=Uuid())
 )
 FIGURES = ("count", "collected", "reversed", "refunded", "charged_back", "owed", "reported", "difference")
 """What a day says of each agency and kind, in the order it is shown; `totals.sql` says what each is made of."""
@@ -45,10 +46,14 @@ class Total:
     difference: int
 
 
-def agency_totals(session: Session, business_on: date) -> Sequence[Total]:
-    """Return the day per agency, kind and budget line; what a day has is bounded by the registers, not by its payments."""
+def agency_totals(session: Session, business_on: date, account_id: uuid.UUID | None = None) -> Sequence[Total]:
+    """Return the day per agency, kind and budget line, of one gateway account or of all.
+
+    What a day has is bounded by the registers, not by its payments.
+    """
     session.execute(text("SET LOCAL jit = off"))
-    return [Total(**row) for row in session.execute(_TOTALS, {"business_on": business_on}).mappings()]
+    asked = {"business_on": business_on, "account_id": account_id}
+    return [Total(**row) for row in session.execute(_TOTALS, asked).mappings()]
 
 
 def newest_day(session: Session) -> date | None:

@@ -1,5 +1,6 @@
--- One business day, per agency, kind of fee and line of the budget table: what the ledger says beside what gateways report. Every
--- movement of `owed` stands in one column, on the day it was booked on; only payouts to agencies stand in none.
+-- One business day, of one gateway account or of all, per agency, kind of fee and line of the budget table: what the ledger says beside
+-- what gateways report. Every movement of `owed` stands in one column, on the day it was booked on; only payouts to agencies stand in
+-- none.
 --
 -- count, collected: lines whose payment was paid, by its own attempt or by money allocated to it; count less lines reversed.
 -- reversed:         what a gateway took back as if it had never been; of what refunds had taken before, nothing was owed any more.
@@ -19,6 +20,7 @@ WITH booked AS (
          -sum(posting.amount) AS amount
   FROM posting JOIN journal ON journal.id = posting.journal_id
   WHERE posting.business_on = :business_on AND posting.account = 'owed'
+    AND (CAST(:account_id AS uuid) IS NULL OR journal.gateway_account_id = :account_id)
     AND journal.fact IN ('applied', 'allocated', 'applied_reversed', 'refund_submitted', 'refund_failed', 'charged_back')
   GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), named AS (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import date
 from typing import Any
 
@@ -58,9 +59,9 @@ def list_discrepancies(data: dict[str, Any]) -> dict[str, Any]:
 @also_as("text/csv")
 def agency_totals(data: dict[str, Any]) -> dict[str, Any] | Response:
     """Return one business day per agency, kind of fee and budget line (JSON), or per agency and kind (CSV)."""
-    day = data["date"]
+    day, account = data["date"], _account(data.get("gateway_account"))
     with the_hub().db.session() as session:
-        found = totals.agency_totals(session, day)
+        found = totals.agency_totals(session, day, account)
     if _wants_csv(data.get("format")):
         name = f"agency-totals-{day}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept, Accept-Language"}
@@ -70,6 +71,16 @@ def agency_totals(data: dict[str, Any]) -> dict[str, Any] | Response:
 
 def _wants_csv(asked: str | None) -> bool:
     return asked == "csv" or (asked is None and request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv")
+
+
+def _account(code: str | None) -> uuid.UUID | None:
+    if code is None:
+        return None
+    account = the_hub().registers.gateway_accounts.get(code)
+    if account is None:
+        problem = Text("Không có tài khoản cổng thanh toán này", "There is no such gateway account")
+        raise InvalidInput([FieldProblem("/gateway_account", "unknown", problem)])
+    return account.id
 
 
 def _day(text: str) -> date:

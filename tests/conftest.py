@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import itertools
+import json
 import os
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ from payhub import embedded, migrate
 from payhub import settings as settings_module
 from payhub.app import create_app, registry
 from payhub.demo.seed import DEVELOPMENT_SECRET, Seeded, seed
+from payhub.demo.simulator import merchants
+from payhub.demo.surroundings import endpoints_at
 from payhub.hub import Hub, build
 from payhub.ids import read_public_id
 from payhub.ledger.prove import prove
@@ -73,7 +77,7 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Addresses]:
     """A PostgreSQL and a Valkey of this run's own."""
-    with embedded.start(tmp_path_factory.mktemp("servers"), settings={"fsync": "off"}) as running:
+    with embedded.start(tmp_path_factory.mktemp("servers"), settings={"fsync": "off", "autovacuum": "off"}) as running:
         yield running.addresses
 
 
@@ -116,11 +120,15 @@ def template(servers: embedded.Addresses, admin: Callable[[str], None]) -> Seede
 
 
 class Copies:
-    """Copies of the template, each made while the test before it runs and dropped while the next one does."""
+    """Copies of the template, each made while the test before it runs, and dropped a few tests later.
+
+    PostgreSQL sleeps for a tenth of a second where it finds anybody still connected: a few tests later nobody is.
+    """
 
     def __init__(self, admin: Callable[[str], None]) -> None:
         self._admin, self._hand, self._numbers = admin, ThreadPoolExecutor(1), itertools.count()
-        self._next, self._dropped = self._make(), None
+        self._left: deque[str] = deque()
+        self._next, self._dropped = self._make(), self._hand.submit(int)
 
     def take(self) -> str:
         """Return one that nobody has used."""
@@ -128,11 +136,12 @@ class Copies:
         self._next = self._make()
         return ready
 
-    def drop(self, name: str) -> None:
-        """Drop one that is no longer used, after the one before is gone."""
-        if self._dropped is not None:
+    def leave(self, name: str) -> None:
+        """Have one dropped that is no longer used."""
+        self._left.append(name)
+        if len(self._left) > 8:
             self._dropped.result()
-        self._dropped = self._hand.submit(self._admin, f"DROP DATABASE {name} WITH (FORCE)")
+            self._dropped = self._hand.submit(self._admin, f"DROP DATABASE {self._left.popleft()} WITH (FORCE)")
 
     def close(self) -> None:
         self._hand.shutdown()
@@ -158,7 +167,7 @@ def database(copies: Copies) -> Iterator[str]:
     """A copy of the template for one test, really committed to, dropped after it."""
     name = copies.take()
     yield name
-    copies.drop(name)
+    copies.leave(name)
 
 
 @pytest.fixture
@@ -386,22 +395,21 @@ def rows(hub: Hub) -> Callable[[str], list[tuple[Any, ...]]]:
     return read
 
 
-# Money that was really paid at a gateway that really gives back: VNPAY's side over HTTP, and two people of the treasury.
+# Money that was really paid at a gateway that really gives back: the gateways' side over HTTP, and two people of the treasury.
 
 
 class Gateway:
-    """VNPAY's side, which never calls back by itself, and where the hub believes it to be."""
+    """The gateways' side, which never calls back by itself, and where the hub believes it to be."""
 
     def __init__(self, hub: Hub, url: str) -> None:
         self.hub, self.url = hub, url
 
     def reach(self, url: str | None = None) -> None:
-        """Let the hub's account point to an address, the simulator's own without one."""
+        """Let the hub's accounts point to an address, the simulator's own without one."""
         with self.hub.db.engine.begin() as connection:
-            connection.execute(
-                text("UPDATE gateway_account SET endpoints = jsonb_build_object('pay', :pay ::text, 'api', :api ::text)"),
-                {"pay": f"{self.url}/paymentv2/vpcpay.html", "api": f"{url or self.url}/merchant_webapi/api/transaction"},
-            )
+            for name, endpoints in endpoints_at(self.url, url or self.url).items():
+                statement = text("UPDATE gateway_account SET endpoints = CAST(:endpoints AS jsonb) WHERE gateway = :gateway")
+                connection.execute(statement, {"gateway": name, "endpoints": json.dumps(endpoints)})
         self.hub.cache.fresh()
 
     def will(self, scenario: str) -> None:
@@ -415,16 +423,29 @@ class Gateway:
             assert time.monotonic() < until, "it never came"
             time.sleep(0.01)
 
+    def rest(self) -> None:
+        """Wait until the gateway has decided about every refund."""
+        until = time.monotonic() + 10
+        while any(refund["state"] == "in_process" for refund in self.refunds()):
+            assert time.monotonic() < until, "it never came to rest"
+            time.sleep(0.01)
+
     def refunds(self) -> list[dict[str, Any]]:
         return requests.get(f"{self.url}/simulator/books", timeout=10).json()["refunds"]
 
 
 @pytest.fixture
+def way() -> str:
+    """By which way to pay everybody pays; a test that wants another is parametrized with it."""
+    return "vnpay-main"
+
+
+@pytest.fixture
 def gateway(hub: Hub, clock) -> Iterator[Gateway]:
     config = SimulatorConfig(
-        terminals={"PAYHUB01": (DEVELOPMENT_SECRET, "http://127.0.0.1:9/never")}, mode="test", port=0, mix={"lost": 1}, clock=clock.now,
-        delays=Delays(refund_s=0.3),
-    )
+        **merchants("http://127.0.0.1:9"), mode="test", port=0, mix={"lost": 1}, clock=clock.now,
+        delays=Delays(refund_s=0.3, refund_soon_s=0.3),
+    )  # fmt: skip
     with serving(config) as url:
         made = Gateway(hub, url)
         made.reach()
@@ -488,14 +509,14 @@ def desk(hub: Hub, client: FlaskClient, keys: dict[str, str], lan: Any, minh: An
 
 
 @pytest.fixture
-def pay(hub: Hub, gateway: Gateway, ask, order, clock) -> Callable[..., dict[str, Any]]:
+def pay(hub: Hub, gateway: Gateway, way: str, ask, order, clock) -> Callable[..., dict[str, Any]]:
     """Ask for a payment of these lines and have it paid at the gateway; return it as it was asked."""
 
     def paid(*lines: dict[str, Any], portal: str = "dvc-bo-tu-phap", pay_twice: bool = False) -> dict[str, Any]:
         dossier = f"H53.12-261120-{uuid.uuid4().hex[:6]}"
         body = {**order, "portal_reference": uuid.uuid4().hex, "dossier": dossier, **({"lines": list(lines)} if lines else {})}
         payment = ask(body, portal=portal).json
-        tries = [start(hub, payment) for _ in range(1 + pay_twice)]
+        tries = [start(hub, payment, way) for _ in range(1 + pay_twice)]
         for url in tries:
             requests.post(url, data={"decision": "pay", "scenario": "lost"}, allow_redirects=False, timeout=10)
         clock.pass_(seconds=61)
@@ -508,9 +529,9 @@ def pay(hub: Hub, gateway: Gateway, ask, order, clock) -> Callable[..., dict[str
     return paid
 
 
-def start(hub: Hub, payment: dict[str, Any]) -> str:
+def start(hub: Hub, payment: dict[str, Any], way: str = "vnpay-main") -> str:
     """Start an attempt; return where it sends the citizen."""
-    redirect = attempts.start(hub, read_public_id("pay", payment["id"], "test"), "vnpay-main", uuid.uuid4(), "203.0.113.5")
+    redirect = attempts.start(hub, read_public_id("pay", payment["id"], "test"), way, uuid.uuid4(), "203.0.113.5")
     assert redirect is not None
     return redirect.url
 

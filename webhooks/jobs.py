@@ -5,6 +5,7 @@ from __future__ import annotations
 from payhub import jobs
 from webhooks import relay as relays
 from webhooks import unverified
+from webhooks.callbacks import waiting
 from webhooks.couriers import Couriers
 
 _COURIERS = Couriers()
@@ -21,6 +22,15 @@ def relay() -> None:
 def deliver_due() -> None:
     """Send every delivery that is due."""
     _COURIERS.deliver_due(jobs.hub(), _PATIENCE_S)
+
+
+def retry_callbacks() -> None:
+    """Try every message again that waits and whose time has come."""
+    hub = jobs.hub()
+    with hub.db.session() as session:
+        due = waiting.due(session, hub.clock.now())
+    for callback_id in due:
+        waiting.retry(hub, callback_id)
 
 
 def sweep() -> None:

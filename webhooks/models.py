@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
 from payhub.sealed import SealedBytes, WrappedKey
 from payhub.secrets.models import SharedSecret, guards
+
+
+class Standing(StrEnum):
+    """Whether anything is still to be done about a message."""
+
+    SETTLED = "settled"
+    WAITING = "waiting"
+    """For its order, for the gateway's answer, or for a fault of ours to be over: it is tried again."""
+    PERSON = "person"
+    """Nobody tries it again by itself."""
+
+
+STRANGE_SOURCE = "strange_source"
+"""The verdict on a message that verifies and came from where its gateway does not call back from; it is no word of a protocol."""
 
 
 class Callback(Base):
@@ -25,11 +40,20 @@ class Callback(Base):
         Index("ix_callback_attempt_id", "attempt_id"),
         Index("ix_callback_unverified", "received_at", postgresql_where="digest IS NULL"),
         Index("ix_callback_raw", "received_at", postgresql_where="raw_key IS NOT NULL"),
+        # None of these holds the frequent message: written once, settled, and never looked for but by its attempt.
+        Index("ix_callback_standing", "standing", "id", postgresql_where="standing <> 'settled'"),
+        Index("ix_callback_due", "next_try_at", postgresql_where="next_try_at IS NOT NULL"),
+        Index("ix_callback_reference", "reference", postgresql_where="reference IS NOT NULL"),
+        Index("ix_callback_verdict", "verdict", "id", postgresql_where="verdict <> 'recorded'"),
         CheckConstraint("(raw_key IS NULL) = (raw IS NULL)", name="sealed"),
         CheckConstraint(
-            "verdict IN ('recorded', 'repeated', 'unknown_reference', 'wrong_amount', 'forged', 'malformed', 'our_fault')",
+            "verdict IN ('recorded', 'repeated', 'unknown_reference', 'wrong_amount', 'forged', 'malformed', 'our_fault', "
+            "'strange_source')",
             name="verdict",
         ),
+        CheckConstraint("standing IN ('settled', 'waiting', 'person')", name="standing"),
+        CheckConstraint("(standing = 'waiting') = (next_try_at IS NOT NULL)", name="waits"),
+        CheckConstraint("digest IS NOT NULL OR standing = 'settled'", name="unverified"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -50,6 +74,15 @@ class Callback(Base):
     times: Mapped[int]
     received_at: Mapped[datetime]
     last_received_at: Mapped[datetime]
+    # The database fills these in: the statement that pays says nothing of them and stays short.
+    standing: Mapped[str] = mapped_column(server_default=text("'settled'"))
+    reference: Mapped[str | None]
+    """What it calls the order, where it was not done with at once."""
+    tries: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """How often the hub has tried it again by itself."""
+    next_try_at: Mapped[datetime | None]
+    replays: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """How often a person has let it be heard again."""
 
 
 class WebhookEndpoint(Base):

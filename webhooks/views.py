@@ -5,15 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from gateways.base import Answer, Incoming
-from payhub import log
 from payhub.errors import NotFound
 from payhub.http import the_hub
 from payhub.identifiers import network_address
-from webhooks.inbox import receive
+from webhooks.inbox import LARGEST, receive, too_large
 
 bp = Blueprint("callbacks", __name__)
-_LARGEST = 64 * 1024
-_log = log.get(__name__)
 
 
 @bp.route("/callbacks/<gateway>/<account_code>", methods=["GET", "POST"])
@@ -23,9 +20,12 @@ def callback(gateway: str, account_code: str) -> Response:
     account = hub.registers.gateway_accounts.get(account_code)
     if account is None or account.gateway != gateway:
         raise NotFound
-    body = request.stream.read(_LARGEST + 1)
-    if len(request.query_string) + len(body) > _LARGEST:
-        raise NotFound
+    body = request.stream.read(LARGEST + 1)
+    if len(request.query_string) + len(body) > LARGEST:
+        return _spoken(too_large(hub, account))
     incoming = Incoming(request.method, request.query_string, dict(request.headers), body)
-    answer: Answer = receive(hub, account, incoming, network_address(request.remote_addr))
+    return _spoken(receive(hub, account, incoming, network_address(request.remote_addr)))
+
+
+def _spoken(answer: Answer) -> Response:
     return Response(answer.body, answer.status, content_type=answer.content_type)

@@ -1,9 +1,10 @@
-"""The other side of every protocol: a gateway that takes no money, speaks over HTTP and can be told to misbehave."""
+"""The other side of every protocol: gateways that take no money, speak over HTTP and can be told to misbehave."""
 
 from gateways.simulator.app import create_app, run, serving
 from gateways.simulator.config import Delays, SimulatorConfig, SimulatorRefused, Terminal
 from gateways.simulator.refunds import RefundScenario
 from gateways.simulator.scenarios import Scenario
+from gateways.simulator.troubles import Trouble
 
 __all__ = [
     "Delays",
@@ -12,6 +13,7 @@ __all__ = [
     "SimulatorConfig",
     "SimulatorRefused",
     "Terminal",
+    "Trouble",
     "create_app",
     "run",
     "serving",

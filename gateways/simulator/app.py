@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from flask import Flask
+from flask import Flask, Response, g, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from gateways.simulator import control, vnpay_pay, vnpay_query
+# The modules of a gateway's API add their calls to its blueprint.
+from gateways.simulator import control, momo_door, momo_query, momo_refund, vnpay_query, zalopay_door, zalopay_query
 from gateways.simulator.config import SimulatorConfig
+from gateways.simulator.fallen import fallen
+from gateways.simulator.pages import page_closed, simulation
 from gateways.simulator.simulation import Simulation
+from gateways.simulator.troubles import Trouble, hung_up
 
 log = logging.getLogger(__name__)
+
+_BLUEPRINTS = (control.bp, vnpay_query.bp, momo_query.bp, momo_refund.bp, zalopay_query.bp)
+_CLOSED: Mapping[str, Callable[[], Response]] = {
+    "vnpay": vnpay_query.closed,
+    "momo": momo_door.closed,
+    "zalopay": zalopay_door.closed,
+}
 
 
 class _Quiet(WSGIRequestHandler):
@@ -29,9 +40,26 @@ def create_app(config: SimulatorConfig) -> Flask:
     """
     app = Flask(__name__)
     app.extensions["simulation"] = Simulation(config)
-    for blueprint in (vnpay_pay.bp, vnpay_query.bp, control.bp):
+    for blueprint in dict.fromkeys(_BLUEPRINTS):
         app.register_blueprint(blueprint)
+    app.before_request(_trouble)
+    app.after_request(_deafen)
     return app
+
+
+def _trouble() -> Response | None:
+    """Let a call meet what is wrong with its gateway; the endpoints of a gateway's blueprint are named like the calls."""
+    name, _, call = (request.endpoint or "").partition(".")
+    met = simulation().troubles.met(name, call) if name in _CLOSED else None
+    if met is None:
+        return None
+    trouble, by_s = met
+    g.deaf = trouble is Trouble.DEAF
+    return fallen(simulation(), trouble, by_s, page_closed if call == "page" else _CLOSED[name])
+
+
+def _deafen(response: Response) -> Response:
+    return hung_up() if g.pop("deaf", False) else response
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The simulated gateway's own books: facts appended under one lock, optionally to a file that outlives the process."""
+"""The simulated gateways' own books: facts appended under one lock, optionally to a file that outlives the process."""
 
 from __future__ import annotations
 
@@ -6,70 +6,18 @@ import json
 import os
 import threading
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from gateways.simulator.orders import Fact, Message, Order
 from gateways.simulator.refunds import Refund
-
-Fact = dict[str, Any]
 
 _FIRST_NUMBER = 14_000_000
 
 
 class OtherContents(Exception):
-    """The terminal has used this reference today, for another order."""
-
-
-@dataclass(slots=True)
-class Message:
-    """One IPN: its query string, when it is due (Unix time), what it books when it is, and how its tries went."""
-
-    id: str
-    order: str
-    tells: str
-    query: str = field(repr=False)
-    due_at: float
-    after: str = ""
-    books: Fact = field(default_factory=dict)
-    tries: list[Fact] = field(default_factory=list)
-
-    def finished(self, most: int) -> bool:
-        """Whether it was accepted (RspCode 00 or 02) or sent often enough. A forgery is sent once."""
-        tried = len(self.tries)
-        return tried > 0 and (tried >= most or self.tells == "forged" or self.tries[-1]["rsp_code"] in {"00", "02"})
-
-
-@dataclass(slots=True)
-class Order:
-    """One order as the gateway knows it. Amount in VND; times are GMT+7 as yyyyMMddHHmmss."""
-
-    terminal: str
-    reference: str
-    amount: int
-    info: str
-    created: str
-    expires: str
-    return_url: str
-    contents: dict[str, str]
-    booked_at: str
-    ordinal: int = 0
-    repeat: int = 0
-    """How many orders of the same terminal and OrderInfo came before."""
-    decision: str = ""
-    scenario: str = ""
-    code: str = ""
-    status: str = "01"
-    transaction: str = ""
-    bank: str = ""
-    pay_date: str = ""
-    messages: list[Message] = field(default_factory=list)
-    queries: list[Fact] = field(default_factory=list)
-
-    @property
-    def key(self) -> str:
-        """Terminal, day and reference: what VNPAY asks to be unique."""
-        return f"{self.terminal}/{self.created[:8]}/{self.reference}"
+    """The merchant has used this reference for another order."""
 
 
 class Books:
@@ -79,11 +27,18 @@ class Books:
         self.lock = threading.RLock()
         self.orders: dict[str, Order] = {}
         self.messages: dict[str, Message] = {}
-        self.scenarios: dict[str, Fact] = {}
+        self.scenarios: dict[tuple[str, str], Fact] = {}
+        """Gateway and reference, either empty for any, to what was planned."""
         self.disagreements: list[Fact] = []
         self.refunds: list[Refund] = []
-        self.refund_scenarios: dict[str, str] = {}
+        self.refund_scenarios: dict[tuple[str, str], str] = {}
+        self.troubles: dict[tuple[str, str], Fact] = {}
+        """Gateway and trouble to what was said of it."""
         self.asked: set[tuple[str, str, str]] = set()
+        self.replies: dict[str, Fact] = {}
+        """Gateway, merchant and request id to what was asked and answered, for protocols that answer a repeat the same."""
+        self.underway: set[str] = set()
+        """Requests of that kind that are being answered; a restart forgets them."""
         self._infos: Counter[tuple[str, str]] = Counter()
         self._numbers = _FIRST_NUMBER
         facts = _remembered(path) if path else []
@@ -114,16 +69,21 @@ class Books:
                 raise OtherContents
             return self.orders[order.key]
 
-    def number(self) -> str:
+    def number(self) -> int:
         """Take the next transaction number."""
         with self.lock:
             self.record({"fact": "numbered", "number": self._numbers + 1})
-            return str(self._numbers)
+            return self._numbers
 
-    def find(self, terminal: str, reference: str, created: str) -> Order | None:
-        """Find the order with this reference and vnp_CreateDate."""
-        order = self.orders.get(f"{terminal}/{created[:8]}/{reference}")
-        return order if order and order.created == created else None
+    def find(self, gateway: str, terminal: str, reference: str, day: str = "") -> Order | None:
+        """Find the order with this reference, of this day where a reference is unique for a day."""
+        return self.orders.get("/".join(part for part in (gateway, terminal, day, reference) if part))
+
+    def numbered(self, gateway: str, terminal: str, transaction: str) -> Order | None:
+        """Find the order that has this transaction number."""
+        with self.lock:
+            orders = [order for order in self.orders.values() if (order.gateway, order.terminal) == (gateway, terminal)]
+        return next((order for order in orders if transaction and order.transaction == transaction), None)
 
     def ask(self, terminal: str, request_id: str, day: str) -> bool:
         """Note the id of a request to the API; False if the terminal has used it that day."""
@@ -147,6 +107,12 @@ class Books:
         with self.lock:
             return [refund for refund in self.refunds if refund.order_key == order.key]
 
+    def refund_named(self, gateway: str, terminal: str, reference: str) -> Refund | None:
+        """Find the first request to give back that had this reference of the merchant's."""
+        with self.lock:
+            asked = [each for each in self.refunds if (each.gateway, each.terminal) == (gateway, terminal)]
+        return next((refund for refund in asked if refund.reference == reference), None)
+
     def _apply(self, fact: Fact) -> None:
         getattr(self, f"_{fact['fact']}")(fact)
 
@@ -159,18 +125,14 @@ class Books:
 
     def _decided(self, fact: Fact) -> None:
         order = self.orders[fact["key"]]
-        self._change(order, fact["books"])
+        _change(order, fact["books"])
         for each in fact["messages"]:
             message = Message(**each)
             order.messages.append(message)
             self.messages[message.id] = message
 
     def _changed(self, fact: Fact) -> None:
-        self._change(self.orders[fact["key"]], fact["books"])
-
-    def _change(self, order: Order, books: Fact) -> None:
-        for name, value in books.items():
-            setattr(order, name, value)
+        _change(self.orders[fact["key"]], fact["books"])
 
     def _tried(self, fact: Fact) -> None:
         self.messages[fact["message"]].tries.append(fact["try"])
@@ -181,20 +143,35 @@ class Books:
     def _asked(self, fact: Fact) -> None:
         self.asked.add((fact["terminal"], fact["day"], fact["request_id"]))
 
+    def _replied(self, fact: Fact) -> None:
+        self.replies[fact["request"]] = fact["reply"]
+
     def _answered(self, fact: Fact) -> None:
         self.orders[fact["key"]].queries.append(fact["query"])
 
     def _planned(self, fact: Fact) -> None:
-        self.scenarios[fact["reference"]] = fact["plan"]
+        self.scenarios[fact.get("gateway", ""), fact["reference"]] = fact["plan"]
 
     def _refunded(self, fact: Fact) -> None:
         self.refunds.append(Refund(**fact["refund"]))
 
     def _refund_planned(self, fact: Fact) -> None:
-        self.refund_scenarios[fact["reference"]] = fact["scenario"]
+        self.refund_scenarios[fact.get("gateway", ""), fact["reference"]] = fact["scenario"]
 
     def _disagreed(self, fact: Fact) -> None:
         self.disagreements.append(fact["disagreement"])
+
+    def _troubled(self, fact: Fact) -> None:
+        told = fact["trouble"]
+        if told["trouble"] == "none":
+            self.troubles = {key: value for key, value in self.troubles.items() if key[0] != told["gateway"]}
+        else:
+            self.troubles[told["gateway"], told["trouble"]] = told
+
+
+def _change(order: Order, books: Mapping[str, object]) -> None:
+    for name, value in books.items():
+        setattr(order, name, value)
 
 
 def _remembered(path: Path) -> list[Fact]:

@@ -1,17 +1,19 @@
-"""Sends IPNs: each when it is due, again until it is accepted, never two of one order out of turn."""
+"""Sends messages to the hub: each when it is due, again until its protocol has enough, never two of one order out of turn."""
 
 from __future__ import annotations
 
 import heapq
-import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
-from gateways.simulator.books import Books, Fact, Message
+from gateways.simulator.books import Books
 from gateways.simulator.config import SimulatorConfig
+from gateways.simulator.encoding import with_query
+from gateways.simulator.orders import Fact, Message, Order
+from gateways.simulator.protocols import PROTOCOLS
 
 _SENDERS = 8
 _ANSWER_KEPT = 2000
@@ -33,7 +35,7 @@ class Courier:
         """Start sending, first what an earlier life of the books left unsent."""
         for message in self._books.messages.values():
             before = self._books.messages.get(message.after)
-            if not message.finished(self._config.tries) and (before is None or before.tries):
+            if not self.finished(message) and (before is None or before.tries):
                 self.schedule(message)
         self._waiter.start()
 
@@ -44,6 +46,10 @@ class Courier:
             self._wake.notify()
         self._waiter.join()
         self._senders.shutdown(cancel_futures=True)
+
+    def finished(self, message: Message) -> bool:
+        """Whether a message will not be sent again."""
+        return message.finished(PROTOCOLS[self._books.orders[message.order].gateway].tries(self._config))
 
     def schedule(self, message: Message, at: float = 0.0) -> None:
         """Send a message at this Unix time, and not before it is due."""
@@ -56,18 +62,25 @@ class Courier:
         if message.books and not message.tries:
             self._books.record({"fact": "changed", "key": message.order, "books": message.books})
         order = self._books.orders[message.order]
-        terminal = self._config.terminal(order.terminal)
-        said = (
-            fetched(f"{terminal.ipn_url}?{message.query}", self._config.delays.timeout_s) if terminal else {"error": "no terminal"}
-        )
-        told = {"at": self._config.clock().isoformat(), "status": 0, "rsp_code": "", "answer": "", "error": ""} | said
-        self._books.record({"fact": "tried", "message": message.id, "try": told})
-        if not message.finished(self._config.tries):
+        told = {"at": self._config.clock().isoformat(), "status": 0, "rsp_code": "", "end": "", "answer": "", "error": ""}
+        self._books.record({"fact": "tried", "message": message.id, "try": told | self._said(order, message)})
+        if not self.finished(message):
             self.schedule(message, time.time() + self._config.delays.retry_s)
         if len(message.tries) == 1:
             for following in order.messages:
                 if following.after == message.id:
                     self.schedule(following)
+
+    def _said(self, order: Order, message: Message) -> Fact:
+        protocol, terminal = PROTOCOLS[order.gateway], self._config.terminal(order.terminal)
+        address = order.callback_url or (terminal.ipn_url if terminal else "")
+        if not address:
+            return {"error": "no address"}
+        said = exchanged(message, with_query(address, message.query), protocol.timeout_s(self._config))
+        if "error" in said:
+            return said
+        word, end = protocol.judged(said["status"], said.pop("body"))
+        return {**said, "rsp_code": word, "end": end}
 
     def _wait(self) -> None:
         while True:
@@ -80,25 +93,19 @@ class Courier:
             self._senders.submit(self.send, self._books.messages[due])
 
 
-def fetched(url: str, timeout_s: float) -> Fact:
-    """GET a URL as it is written, which no library that tidies URLs does, and read the RspCode of the JSON answer."""
+def exchanged(message: Message, url: str, timeout_s: float) -> Fact:
+    """Send a message to a URL as it is written, which no library that tidies URLs does, and give back the answer."""
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    headers = {"Accept": "application/json"} | ({"Content-Type": "application/json; charset=UTF-8"} if message.body else {})
     try:
-        connection.request("GET", f"{parts.path or '/'}?{parts.query}", headers={"Accept": "application/json"})
+        connection.request(message.method, target, message.body.encode() or None, headers)
         response = connection.getresponse()
         body = response.read(_ANSWER_KEPT)
     except (OSError, HTTPException) as error:
         return {"error": type(error).__name__}
     finally:
         connection.close()
-    return {"status": response.status, "rsp_code": _rsp_code(response.status, body), "answer": body.decode("utf-8", "replace")}
-
-
-def _rsp_code(status: int, body: bytes) -> str:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return ""
-    return str(answer.get("RspCode", "")) if status == 200 and isinstance(answer, dict) else ""
+    return {"status": response.status, "body": body, "answer": body.decode("utf-8", "replace")}

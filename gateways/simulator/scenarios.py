@@ -13,45 +13,58 @@ class Scenario(StrEnum):
 
     PAID = "paid"
     REFUSED = "refused"
-    """The bank refuses; code 51 unless another is given."""
+    """The bank or the wallet refuses, with the usual code unless another is given."""
     CANCELLED = "cancelled"
-    """The citizen gives up at the bank's page."""
+    """The citizen gives up at the gateway's page."""
     SLOW = "slow"
+    DAYS_LATE = "days_late"
     TWICE = "twice"
     LOST = "lost"
-    """Paid and no IPN: only a query or the settlement tells."""
+    """Paid and no message: only a query or the settlement tells."""
     FORGED = "forged"
-    """A stranger's IPN with a bad signature comes before the true one."""
+    """A stranger's message with a bad signature comes before the true one."""
     EARLY = "early"
-    """The IPN arrives before the browser is sent back."""
+    """The message arrives before the hub has its answer to create, or the browser is sent back."""
     WRONG_AMOUNT = "wrong_amount"
-    """The IPN states 1,000 VND too much; the books are right."""
+    """The message states 1,000 VND too much; the books are right."""
+    OTHER_CURRENCY = "other_currency"
+    """The message states US dollars; the books are right."""
     REVERSED = "reversed"
-    """Paid, and later TransactionStatus 04."""
+    """Paid, and later taken back."""
     OUT_OF_ORDER = "out_of_order"
-    """An IPN of a failed try, then the IPN of the one that succeeded."""
+    """A message of a failed try, then the one of the try that succeeded."""
     STALE = "stale"
-    """The IPN of the success, then an older one that still says not finished."""
+    """The message of the success, then an older one that still says not finished."""
     ABANDONED = "abandoned"
     """Never decided, whatever button is pressed."""
     LATE = "late"
     """The money comes after the order's expiry, and is taken."""
 
 
+class Ending(StrEnum):
+    """How the citizen's part of an order ends."""
+
+    PAID = "paid"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
 class Tells(StrEnum):
-    """What one IPN says."""
+    """What one message says."""
 
     TRUTH = "truth"
     FORGED = "forged"
     WRONG_AMOUNT = "wrong_amount"
+    OTHER_CURRENCY = "other_currency"
     FAILED = "failed"
     UNFINISHED = "unfinished"
     REVERSAL = "reversal"
 
 
 @dataclass(frozen=True, slots=True)
-class Ipn:
-    """One IPN of a script: what it tells and which of the delays lies between it and the one before, or the decision."""
+class Telling:
+    """One message of a script: what it tells and which of the delays lies between it and the one before, or the decision."""
 
     tells: Tells = Tells.TRUTH
     after: str = "ipn_s"
@@ -59,43 +72,44 @@ class Ipn:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the gateway books when the citizen pays, and the IPNs it sends, each first tried after the one before was."""
+    """What the gateway books when the citizen pays, and the messages it sends, each first tried after the one before was."""
 
-    code: str = "00"
-    status: str = "00"
-    ipns: tuple[Ipn, ...] = (Ipn(),)
+    ending: Ending = Ending.PAID
+    messages: tuple[Telling, ...] = (Telling(),)
     at_once: bool = False
-    """The first IPN is sent while the browser waits."""
+    """The first message is sent while the browser, or the hub's request, waits."""
     held: bool = False
-    """Nothing is booked before the first IPN is due, which is after the order's expiry."""
+    """Nothing is booked before the first message is due, which is after the order's expiry."""
 
 
 SCRIPTS: Mapping[Scenario, Script] = {
     Scenario.PAID: Script(),
-    Scenario.REFUSED: Script(code="51", status="02"),
-    Scenario.CANCELLED: Script(code="24", status="02"),
-    Scenario.SLOW: Script(ipns=(Ipn(after="slow_s"),)),
-    Scenario.TWICE: Script(ipns=(Ipn(), Ipn(after="twice_s"))),
-    Scenario.LOST: Script(ipns=()),
-    Scenario.FORGED: Script(ipns=(Ipn(Tells.FORGED), Ipn())),
+    Scenario.REFUSED: Script(Ending.REFUSED),
+    Scenario.CANCELLED: Script(Ending.CANCELLED),
+    Scenario.SLOW: Script(messages=(Telling(after="slow_s"),)),
+    Scenario.DAYS_LATE: Script(messages=(Telling(after="days_late_s"),)),
+    Scenario.TWICE: Script(messages=(Telling(), Telling(after="twice_s"))),
+    Scenario.LOST: Script(messages=()),
+    Scenario.FORGED: Script(messages=(Telling(Tells.FORGED), Telling())),
     Scenario.EARLY: Script(at_once=True),
-    Scenario.WRONG_AMOUNT: Script(ipns=(Ipn(Tells.WRONG_AMOUNT),)),
-    Scenario.REVERSED: Script(ipns=(Ipn(), Ipn(Tells.REVERSAL, "reversed_s"))),
-    Scenario.OUT_OF_ORDER: Script(ipns=(Ipn(Tells.FAILED), Ipn())),
-    Scenario.STALE: Script(ipns=(Ipn(), Ipn(Tells.UNFINISHED))),
-    Scenario.ABANDONED: Script(code="", status="01", ipns=()),
-    Scenario.LATE: Script(ipns=(Ipn(after="late_s"),), held=True),
+    Scenario.WRONG_AMOUNT: Script(messages=(Telling(Tells.WRONG_AMOUNT),)),
+    Scenario.OTHER_CURRENCY: Script(messages=(Telling(Tells.OTHER_CURRENCY),)),
+    Scenario.REVERSED: Script(messages=(Telling(), Telling(Tells.REVERSAL, "reversed_s"))),
+    Scenario.OUT_OF_ORDER: Script(messages=(Telling(Tells.FAILED), Telling())),
+    Scenario.STALE: Script(messages=(Telling(), Telling(Tells.UNFINISHED))),
+    Scenario.ABANDONED: Script(messages=()),
+    Scenario.LATE: Script(messages=(Telling(after="late_s"),), held=True),
 }
 
-_OF_ANY_DECISION = {Tells.TRUTH, Tells.FORGED, Tells.WRONG_AMOUNT}
+_OF_ANY_DECISION = {Tells.TRUTH, Tells.FORGED, Tells.WRONG_AMOUNT, Tells.OTHER_CURRENCY}
 
 
-def unpaid(script: Script, code: str) -> Script:
-    """The same delivery for an order that is refused or cancelled with this code instead of paid."""
-    ipns = tuple(ipn for ipn in script.ipns if ipn.tells in _OF_ANY_DECISION and ipn.after != "late_s")
-    if script.ipns and not ipns:
-        ipns = (Ipn(),)
-    return Script(code, "07" if code == "07" else "02", ipns, script.at_once)
+def unpaid(script: Script, ending: Ending) -> Script:
+    """The same delivery for an order that is not paid but ends like this."""
+    messages = tuple(each for each in script.messages if each.tells in _OF_ANY_DECISION and each.after != "late_s")
+    if script.messages and not messages:
+        messages = (Telling(),)
+    return Script(ending, messages, script.at_once)
 
 
 def drawn(seed: int, mix: Mapping[str, int], key: str) -> Scenario:
@@ -103,9 +117,14 @@ def drawn(seed: int, mix: Mapping[str, int], key: str) -> Scenario:
 
     The same seed, mix and key give the same scenario on every machine, in whatever order the orders come.
     """
-    place = int.from_bytes(hashlib.sha256(f"{seed}|{key}".encode()).digest()) % sum(mix.values())
+    place = draw(f"{seed}|{key}", sum(mix.values()))
     for name, weight in mix.items():
         place -= weight
         if place < 0:
             return Scenario(name)
     raise AssertionError("the weights are positive")
+
+
+def draw(key: str, of: int) -> int:
+    """A number from 0 to below `of` that depends on the key only."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()) % of

@@ -1,6 +1,6 @@
-"""The file in which the gateway lists a day's money, and the planned ways in which it disagrees with the hub.
+"""The file in which a gateway lists a day's money of one account, and the planned ways in which it disagrees with the hub.
 
-VNPAY's real layout is not public: this one is an example.
+No gateway's real layout is public: these are examples.
 """
 
 from __future__ import annotations
@@ -11,13 +11,25 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from gateways.simulator.books import Fact, Order
-from gateways.simulator.config import GMT7, INSTANT
+from gateways.simulator.config import GMT7
+from gateways.simulator.encoding import moment_of
+from gateways.simulator.orders import Fact, Order, State
 from gateways.simulator.refunds import Refund
 
 COLUMNS = ("STT", "MaGiaoDich", "MaThamChieu", "LoaiGiaoDich", "ThoiGian", "SoTien", "Phi", "NganHang", "TrangThai")
 PAYMENT, REFUND = "THANH_TOAN", "HOAN_TIEN"
 _TRAILER = "TONG"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one gateway's file is written: number, its transaction, our reference, kind, time, amount, fee, bank, state."""
+
+    columns: tuple[str, ...] = COLUMNS
+    payment: str = PAYMENT
+    refund: str = REFUND
+    state: str = "THANH_CONG"
+    time: str = "%d/%m/%Y %H:%M:%S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +43,25 @@ class Line:
     kind: str = PAYMENT
     fee: int = 0
     bank: str = "NCB"
-    state: str = "THANH_CONG"
 
 
 def payments_of(orders: Iterable[Order], day: date) -> list[Line]:
-    """List what is paid, not reversed, with vnp_PayDate on the day."""
+    """List what is paid, not reversed, on the day."""
     return [
-        Line(order.transaction, order.reference, _instant(order.pay_date), order.amount, bank=order.bank)
+        Line(order.transaction, order.reference, moment_of(order.pay_date), order.amount, bank=order.bank)
         for order in orders
-        if order.status == "00" and order.pay_date.startswith(f"{day:%Y%m%d}")
+        if order.state == State.PAID and order.pay_date.startswith(f"{day:%Y%m%d}")
     ]
 
 
 def refunds_of(refunds: Iterable[Refund], orders: Iterable[Order], day: date, *, by: str) -> list[Line]:
-    """List what is given back and not refused, with the refund's vnp_PayDate on the day."""
+    """List what is given back and not refused, that was taken on the day."""
     banks = {order.key: order.bank for order in orders}
     return [
         Line(
             transaction=refund.transaction,
             reference=refund.reference if by == "refund" else refund.original_reference,
-            at=_instant(refund.pay_date),
+            at=moment_of(refund.pay_date),
             amount=refund.amount,
             kind=REFUND,
             bank=banks[refund.order_key],
@@ -74,22 +85,21 @@ def disagreed(lines: list[Line], disagreements: Iterable[Fact], day: date) -> li
     return sorted(lines, key=lambda line: (line.at, line.transaction))
 
 
-def written(lines: Iterable[Line]) -> str:
+_VNPAY = Layout()
+
+
+def written(lines: Iterable[Line], layout: Layout = _VNPAY) -> str:
     """Write the CSV file: header, numbered lines, and the trailer with their count and payments minus refunds."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    rows.writerow(layout.columns)
     total = count = 0
     for count, line in enumerate(lines, 1):
         total += line.amount if line.kind == PAYMENT else -line.amount
-        at = f"{line.at:%d/%m/%Y %H:%M:%S}"
-        rows.writerow((count, line.transaction, line.reference, line.kind, at, line.amount, line.fee, line.bank, line.state))
+        kind, at = layout.payment if line.kind == PAYMENT else layout.refund, line.at.strftime(layout.time)
+        rows.writerow((count, line.transaction, line.reference, kind, at, line.amount, line.fee, line.bank, layout.state))
     rows.writerow((_TRAILER, count, total, *[""] * (len(COLUMNS) - 3)))
     return text.getvalue()
-
-
-def _instant(written: str) -> datetime:
-    return datetime.strptime(written, INSTANT).replace(tzinfo=GMT7)
 
 
 def _omit(lines: list[Line], line: Line, _told: Fact) -> list[Line]:

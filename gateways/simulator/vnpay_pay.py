@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from urllib.parse import parse_qsl
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request
+from flask import request
 from werkzeug.wrappers import Response as Answer
 
-from gateways.simulator.books import Order, OtherContents
-from gateways.simulator.scenarios import Scenario
-from gateways.simulator.simulation import Decision, Simulation
+from gateways.simulator.books import OtherContents
+from gateways.simulator.fallen import fallen_by_amount
+from gateways.simulator.orders import Order
+from gateways.simulator.pages import PageRefused, gateway_blueprint, page_closed, pressed, shown, simulation
+from gateways.simulator.simulation import Simulation
+from gateways.simulator.vnpay import Vnpay
 from gateways.simulator.vnpay_messages import url_signature_fits
 
-bp = Blueprint("vnpay_pay", __name__)
+bp = gateway_blueprint(Vnpay.name)
 
 _FORMS: dict[str, str] = {
     "vnp_Version": r"2\.1\.0",
@@ -30,21 +32,6 @@ _FORMS: dict[str, str] = {
     "vnp_ReturnUrl": r"https?://\S{1,255}",
     "vnp_TxnRef": r"[!-~]{1,100}",
 }
-_REFUSAL_CODE = re.compile("(?!00|24)[0-9]{2}")
-
-
-class PageRefused(Exception):
-    """The pay page is not shown: an HTTP status and the reason."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-def simulation() -> Simulation:
-    """The gateway this application simulates."""
-    found: Simulation = current_app.extensions["simulation"]
-    return found
 
 
 def admitted(gateway: Simulation, query: str) -> Order:
@@ -65,53 +52,24 @@ def admitted(gateway: Simulation, query: str) -> Order:
         raise PageRefused(409, "vnp_TxnRef: used today for another order") from None
 
 
-@bp.errorhandler(PageRefused)
-def refused(error: PageRefused) -> tuple[str, int]:
-    """Say why in plain words; VNPAY's own error pages are not documented."""
-    return render_template("refused.html", reason=str(error)), error.status
-
-
 @bp.get("/paymentv2/vpcpay.html")
-def show() -> Answer | str:
-    """Show what is to be paid; an order already decided, or planned to decide itself, sends the browser back at once."""
+def page() -> Answer | str:
+    """Show what is to be paid."""
     gateway = simulation()
     order = admitted(gateway, request.query_string.decode("ascii", "replace"))
-    plan = gateway.plan(order)
-    if plan.get("automatic"):
-        gateway.decide(order, Decision())
-    if order.decision:
-        return redirect(gateway.returning(order))
-    if gateway.expired(order) and plan["scenario"] != Scenario.LATE:
-        raise PageRefused(410, "vnp_ExpireDate: the order has expired")
-    return render_template("pay.html", order=order)
+    return fallen_by_amount(gateway, order.amount, page_closed) or shown(gateway, order)
 
 
 @bp.post("/paymentv2/vpcpay.html")
-def decide() -> Answer | str:
-    """Decide as the form says (decision, code, bank, scenario) and send the browser back."""
-    gateway = simulation()
-    order = admitted(gateway, request.query_string.decode("ascii", "replace"))
-    gateway.decide(order, decision_of(request.form.get))
-    return redirect(gateway.returning(order)) if order.decision else render_template("pay.html", order=order)
-
-
-def decision_of(said: Callable[[str, str], object]) -> Decision:
-    """Read a decision from form or JSON fields. Raises PageRefused."""
-    word, code, bank, scenario = (str(said(name, usual)) for name, usual in _DECISION.items())
-    if word not in {"pay", "cancel", "fail"}:
-        raise PageRefused(400, "decision: pay, cancel or fail")
-    if code and not _REFUSAL_CODE.fullmatch(code):
-        raise PageRefused(400, "code: two digits, neither 00 nor 24")
-    if scenario and scenario not in set(Scenario):
-        raise PageRefused(400, f"scenario: one of {', '.join(Scenario)}")
-    return Decision(word, code, bank[:20], Scenario(scenario) if scenario else None)
-
-
-_DECISION = {"decision": "pay", "code": "", "bank": "NCB", "scenario": ""}
+def press() -> Answer | str:
+    """Decide as the form says."""
+    order = admitted(simulation(), request.query_string.decode("ascii", "replace"))
+    return pressed(simulation(), order, request.form.get)
 
 
 def _order(gateway: Simulation, fields: dict[str, str]) -> Order:
     return Order(
+        gateway=Vnpay.name,
         terminal=fields["vnp_TmnCode"],
         reference=fields["vnp_TxnRef"],
         amount=int(fields["vnp_Amount"]) // 100,
@@ -120,14 +78,7 @@ def _order(gateway: Simulation, fields: dict[str, str]) -> Order:
         expires=fields.get("vnp_ExpireDate", ""),
         return_url=fields["vnp_ReturnUrl"],
         contents={name: value for name, value in fields.items() if name != "vnp_SecureHash"},
-        booked_at=gateway.now(),
+        booked_at=gateway.now(Vnpay.name),
+        day=fields["vnp_CreateDate"][:8],
+        status=Vnpay.open_status,
     )
-
-
-def no_store(response: Response) -> Response:
-    """Keep pages and answers out of every cache."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-bp.after_request(no_store)

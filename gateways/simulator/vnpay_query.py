@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from itertools import count
 
-from flask import Blueprint, jsonify, request
 from flask import Response as Answer
+from flask import jsonify, request
 
-from gateways.simulator.books import Fact, Order
+from gateways.simulator.orders import Fact, Order
+from gateways.simulator.pages import simulation
 from gateways.simulator.simulation import Simulation
-from gateways.simulator.vnpay_messages import QUESTION, STATEMENT, line_signature_fits, signed_line
-from gateways.simulator.vnpay_pay import simulation
-from gateways.simulator.vnpay_refund import answer_refund, told_of
+from gateways.simulator.vnpay import Vnpay
+from gateways.simulator.vnpay_messages import QUESTION, REFUNDED, STATEMENT, line_signature_fits, signed_line
+from gateways.simulator.vnpay_pay import bp
+from gateways.simulator.vnpay_refund import answer_refund, found, told_of
 
-bp = Blueprint("vnpay_query", __name__)
+__all__ = ["bp"]
 
 MESSAGES = {
     "00": "QueryDR Success",
@@ -23,6 +25,7 @@ MESSAGES = {
     "91": "Transaction not found",
     "94": "Duplicate request",
     "97": "Invalid checksum",
+    "99": "Unknown error",
 }
 _FORMS: dict[str, str] = {
     "vnp_RequestId": "[0-9A-Za-z]{1,32}",
@@ -38,20 +41,33 @@ _ids = count(1)
 
 
 @bp.post("/merchant_webapi/api/transaction")
-def answer() -> Answer:
+def api() -> Answer:
     """Check the request, look into the books, answer signed; an unknown terminal gets an unsigned 02."""
-    gateway = simulation()
-    read = request.get_json(force=True, silent=True)
-    asked = {name: value for name, value in read.items() if isinstance(value, str)} if isinstance(read, dict) else {}
+    gateway, asked = simulation(), _asked()
     terminal = gateway.config.terminal(asked.get("vnp_TmnCode", ""))
     command = "refund" if asked.get("vnp_Command") == "refund" else "querydr"
-    said: Fact = {"ResponseId": f"S{gateway.now()}{next(_ids)}", "Command": command}
+    said: Fact = {"ResponseId": f"S{gateway.now(Vnpay.name)}{next(_ids)}", "Command": command}
     if terminal is None:
         code = "02" if asked else "03"
         return jsonify({f"vnp_{name}": value for name, value in (said | {"ResponseCode": code, "Message": MESSAGES[code]}).items()})
     if command == "refund":
         return answer_refund(gateway, terminal.secret, asked, said["ResponseId"])
     return jsonify(signed_line(terminal.secret, STATEMENT, said | _answered(gateway, terminal.secret, asked)))
+
+
+def closed() -> Answer:
+    """What the API says while VNPAY is under maintenance; its own habit is not published."""
+    asked = _asked()
+    terminal = simulation().config.terminal(asked.get("vnp_TmnCode", ""))
+    command = asked.get("vnp_Command", "")
+    said: Fact = {"ResponseId": f"S{next(_ids)}", "Command": command, "ResponseCode": "99", "Message": MESSAGES["99"]}
+    names = REFUNDED if command == "refund" else STATEMENT
+    return jsonify(signed_line(terminal.secret if terminal else "", names, said | {"TmnCode": asked.get("vnp_TmnCode", "")}))
+
+
+def _asked() -> dict[str, str]:
+    read = request.get_json(force=True, silent=True)
+    return {name: value for name, value in read.items() if isinstance(value, str)} if isinstance(read, dict) else {}
 
 
 def _answered(gateway: Simulation, secret: str, asked: dict[str, str]) -> Fact:
@@ -65,7 +81,7 @@ def _answered(gateway: Simulation, secret: str, asked: dict[str, str]) -> Fact:
     if order:
         said |= _facts(order, gateway.config.expired_status if not order.decision and gateway.expired(order) else order.status)
         said |= _last_refund(gateway, order)
-        note = {"at": gateway.now(), "request_id": asked["vnp_RequestId"], "status": said["TransactionStatus"]}
+        note = {"at": gateway.now(Vnpay.name), "request_id": asked["vnp_RequestId"], "status": said["TransactionStatus"]}
         gateway.books.record({"fact": "answered", "key": order.key, "query": note})
     return said
 
@@ -77,12 +93,12 @@ def _looked_up(gateway: Simulation, secret: str, asked: dict[str, str]) -> tuple
         return "97", None
     if not gateway.books.ask(asked["vnp_TmnCode"], asked["vnp_RequestId"], asked["vnp_CreateDate"][:8]):
         return "94", None
-    order = gateway.books.find(asked["vnp_TmnCode"], asked["vnp_TxnRef"], asked["vnp_TransactionDate"])
+    order = found(gateway, asked["vnp_TmnCode"], asked["vnp_TxnRef"], asked["vnp_TransactionDate"])
     return ("00", order) if order else ("91", None)
 
 
 def _last_refund(gateway: Simulation, order: Order) -> Fact:
-    booked = [refund for refund in gateway.books.refunds_of(order) if refund.status]
+    booked = [refund for refund in gateway.books.refunds_of(order) if refund.state]
     return told_of(booked[-1]) if booked and gateway.config.query_tells == "refund" else {}
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import socket
-import time
-from dataclasses import dataclass
 
 from flask import Response as Answer
-from flask import jsonify, request
+from flask import jsonify
 
-from gateways.simulator.books import Fact, Order
-from gateways.simulator.refunds import IN_PROCESS, REFUND_SCRIPTS, Refund, RefundScript
+from gateways.simulator.giving import Asked, give_back, given_back, turn_away
+from gateways.simulator.orders import Fact, Order, State
+from gateways.simulator.refunds import Refund, RefundState
 from gateways.simulator.simulation import Simulation
+from gateways.simulator.troubles import hung_up
+from gateways.simulator.vnpay import Vnpay
 from gateways.simulator.vnpay_messages import REFUND, REFUNDED, line_signature_fits, signed_line
 
 MESSAGES = {
@@ -40,22 +40,6 @@ _FORMS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A refund request whose form and signature are good."""
-
-    terminal: str
-    fields: dict[str, str]
-
-    def __getitem__(self, name: str) -> str:
-        return self.fields[f"vnp_{name}"]
-
-    @property
-    def amount(self) -> int:
-        """In VND."""
-        return int(self["Amount"]) // 100
-
-
 def answer_refund(gateway: Simulation, secret: str, fields: dict[str, str], response_id: str) -> Answer:
     """Check the request, decide by the rules and then by its scenario, book it, answer signed or drop the connection."""
     said: Fact = {"ResponseId": response_id, "Command": "refund", "TmnCode": fields["vnp_TmnCode"]}
@@ -63,11 +47,11 @@ def answer_refund(gateway: Simulation, secret: str, fields: dict[str, str], resp
     code, dropped = _refused_form(secret, fields), False
     if not code:
         with gateway.books.lock:
-            refund, dropped = _decided(gateway, Asked(fields["vnp_TmnCode"], fields))
+            refund, dropped = _decided(gateway, fields)
         code = refund.code
         said |= _facts(gateway, refund) if code == "00" else {}
     if dropped:
-        return _hung_up()
+        return hung_up()
     return jsonify(signed_line(secret, REFUNDED, said | {"ResponseCode": code, "Message": MESSAGES[code]}))
 
 
@@ -77,46 +61,42 @@ def _refused_form(secret: str, fields: dict[str, str]) -> str:
     return "" if line_signature_fits(secret, REFUND, fields) else "97"
 
 
-def _decided(gateway: Simulation, asked: Asked) -> tuple[Refund, bool]:
-    order = gateway.books.find(asked.terminal, asked["TxnRef"], asked["TransactionDate"])
-    code = _refused_by_rule(gateway, asked, order)
-    scenario = None if code or order is None else gateway.refund_scenario(order)
-    script = REFUND_SCRIPTS[scenario] if scenario else RefundScript(code, status="")
-    later_at = time.time() + gateway.config.delays.refund_s if script.later else 0.0
-    refund = Refund(
-        terminal=asked.terminal,
-        reference=asked["RequestId"],
-        order_key=order.key if order else "",
-        original_reference=asked["TxnRef"],
-        kind=asked["TransactionType"],
-        amount=asked.amount,
-        asked_by=asked["CreateBy"],
-        asked_at=asked["CreateDate"],
-        info=asked["OrderInfo"],
-        code=script.code,
-        scenario=scenario or "",
-        status_at_once=script.status,
-        status_later=script.later,
-        later_at=later_at,
-        transaction=gateway.books.number() if script.status else "",
-        pay_date=gateway.now() if script.status else "",
+def found(gateway: Simulation, terminal: str, reference: str, created: str) -> Order | None:
+    """Find the order with this vnp_TxnRef and vnp_CreateDate."""
+    order = gateway.books.find(Vnpay.name, terminal, reference, created[:8])
+    return order if order and order.created == created else None
+
+
+def _decided(gateway: Simulation, fields: dict[str, str]) -> tuple[Refund, bool]:
+    order = found(gateway, fields["vnp_TmnCode"], fields["vnp_TxnRef"], fields["vnp_TransactionDate"])
+    asked = Asked(
+        gateway=Vnpay.name,
+        terminal=fields["vnp_TmnCode"],
+        reference=fields["vnp_RequestId"],
+        original_reference=fields["vnp_TxnRef"],
+        amount=int(fields["vnp_Amount"]) // 100,
+        asked_at=fields["vnp_CreateDate"],
+        info=fields["vnp_OrderInfo"],
+        kind=fields["vnp_TransactionType"],
+        asked_by=fields["vnp_CreateBy"],
     )
-    gateway.books.refund(refund)
-    return refund, script.dropped
+    code = _refused_by_rule(gateway, asked, order, fields.get("vnp_TransactionNo", "").lstrip("0"))
+    if code or order is None:
+        return turn_away(gateway, asked, order, code), False
+    return give_back(gateway, asked, order)
 
 
-def _refused_by_rule(gateway: Simulation, asked: Asked, order: Order | None) -> str:
-    if not gateway.books.ask(asked.terminal, asked["RequestId"], asked["CreateDate"][:8]):
+def _refused_by_rule(gateway: Simulation, asked: Asked, order: Order | None, transaction: str) -> str:
+    if not gateway.books.ask(asked.terminal, asked.reference, asked.asked_at[:8]):
         return "94"
-    if order is None or asked.fields.get("vnp_TransactionNo", "").lstrip("0") not in {"", order.transaction}:
+    if order is None or transaction not in {"", order.transaction}:
         return "91"
-    before = [refund for refund in gateway.books.refunds_of(order) if refund.taken]
-    alike = [refund for refund in before if (refund.kind, refund.amount) == (asked["TransactionType"], asked.amount)]
-    if any(refund.status == IN_PROCESS for refund in alike):
+    alike = [each for each in gateway.books.refunds_of(order) if (each.kind, each.amount) == (asked.kind, asked.amount)]
+    if any(each.state is RefundState.IN_PROCESS for each in alike):
         return "94"
-    over = asked.amount + sum(refund.amount for refund in before) > order.amount
-    not_full = asked["TransactionType"] == "02" and asked.amount != order.amount
-    return "95" if order.status != "00" or over or not_full else ""
+    over = asked.amount + given_back(gateway, order) > order.amount
+    not_full = asked.kind == "02" and asked.amount != order.amount
+    return "95" if order.state != State.PAID or over or not_full else ""
 
 
 def _facts(gateway: Simulation, refund: Refund) -> Fact:
@@ -130,14 +110,6 @@ def told_of(refund: Refund) -> Fact:
         "PayDate": refund.pay_date,
         "TransactionNo": refund.transaction,
         "TransactionType": refund.kind,
-        "TransactionStatus": refund.status,
+        "TransactionStatus": Vnpay.refund_statuses[refund.state],
         "OrderInfo": refund.info,
     }
-
-
-def _hung_up() -> Answer:
-    connection = request.environ.get("werkzeug.socket")
-    if isinstance(connection, socket.socket):
-        connection.shutdown(socket.SHUT_RDWR)
-    # For a server that does not let go of its connection.
-    return Answer(status=504)

@@ -6,11 +6,14 @@ import uuid
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, false, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
 from payhub.secrets.models import SharedSecret, guards
+
+HOLD_REASONS = ("contract", "gateway_down", "maintenance", "other", "security", "wrong_money")
+"""Words of a list: what a person writes freely may name a person."""
 
 
 class GatewayAccount(Base):
@@ -35,10 +38,14 @@ class GatewayAccount(Base):
     settlement: Mapped[str]
     """`pooled`: the gateway pays the hub's bank account; `direct`: the owning agency's."""
     currency: Mapped[str]
+    methods: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    """The gateway's methods that are offered (`Gateway.methods`); empty: the usual one."""
     minimum: Mapped[int]
     maximum: Mapped[int]
     rank: Mapped[int]
-    """Offered in this order, lowest first."""
+    """Offered in this order, lowest first, where nothing else tells them apart."""
+    cost_bp: Mapped[int] = mapped_column(server_default=text("0"))
+    """What a payment costs here, in basis points, as far as it decides the order."""
     mapping: Mapped[str]
     """Name of the mapping its settlement files are read with."""
     opened_at: Mapped[datetime]
@@ -71,3 +78,22 @@ class GatewaySecret(SharedSecret, Base):
     gateway_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateway_account.id"), index=True)
     name: Mapped[str]
     """The protocol's own name for it (`Gateway.secret_names`): most have one, some sign requests by one and answers by another."""
+
+
+class GatewayHold(Base):
+    """One time during which a gateway account is not offered, by the will of a person."""
+
+    __tablename__ = "gateway_hold"
+    __table_args__ = (
+        Index("uq_gateway_hold_held", "gateway_account_id", unique=True, postgresql_where="released_at IS NULL"),
+        CheckConstraint("reason IN (" + ", ".join(f"'{reason}'" for reason in HOLD_REASONS) + ")", name="reason"),
+        CheckConstraint("(released_by IS NULL) = (released_at IS NULL)", name="released"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    gateway_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateway_account.id"))
+    reason: Mapped[str]
+    held_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("principal.id"))
+    held_at: Mapped[datetime]
+    released_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("principal.id"))
+    released_at: Mapped[datetime | None]

@@ -45,6 +45,7 @@ class Line:
 
     fee: Fee
     kind: str
+    agency_id: uuid.UUID
     agency: Agency
     quantity: int | None
     full_amount: int
@@ -87,6 +88,12 @@ class Bill:
         return next((attempt for attempt in self.attempts if attempt.applied), None)
 
     @property
+    def ended(self) -> Any:
+        """The newest attempt, where it brought no money, or None."""
+        last = self.attempts[0] if self.attempts else None
+        return last if last is not None and last.state in {AttemptState.FAILED, AttemptState.CANCELLED} else None
+
+    @property
     def holds_money(self) -> bool:
         """Whether money came that does not fit, a second time for one: it is kept for a person to decide."""
         return any(attempt.remaining for attempt in self.attempts)
@@ -123,14 +130,14 @@ def read(hub: Hub, payment_id: uuid.UUID) -> Bill:
 def _line(registers: Registers, row: Any, asked_on: date) -> Line:
     fee, agency = registers.fees_by_id[row.fee_id], known_as(registers, registers.agencies_by_id[row.agency_id], asked_on)
     relief = registers.reliefs_by_id[row.relief_id] if row.relief_id else None
-    return Line(fee, row.kind, agency, row.quantity, row.full_amount, row.amount, relief)
+    return Line(fee, row.kind, row.agency_id, agency, row.quantity, row.full_amount, row.amount, relief)
 
 
 _ASKED = bindparam("payment_id", type_=Uuid)
 _ATTEMPTS = (
     select(
         Attempt.form_token, Attempt.gateway_account_id, Attempt.state, Attempt.applied, Attempt.ordered_at,
-        Attempt.order_expires_at, Attempt.paid_at, UnappliedReceipt.remaining,
+        Attempt.order_expires_at, Attempt.paid_at, Attempt.raw_code, Attempt.reason, UnappliedReceipt.remaining,
     )
     .outerjoin(UnappliedReceipt, UnappliedReceipt.attempt_id == Attempt.id)
     .where(Attempt.payment_id == _ASKED)

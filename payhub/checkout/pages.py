@@ -13,6 +13,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from gateways.base import Method, Outcome
+from gateways.codes import Code
 from payhub import http, log, text
 from payhub.checkout.errors import NoSuchPage
 from payhub.checkout.words import in_words
@@ -39,7 +41,7 @@ def page_blueprint(name: str, import_name: str) -> Blueprint:
     bp.before_request(_choose_language)
     bp.after_request(_keep_private)
     bp.register_error_handler(Exception, _refuse)
-    for filter_ in (money, instant, in_full):
+    for filter_ in (money, instant, in_full, said):
         bp.add_app_template_filter(filter_)
     return bp
 
@@ -57,6 +59,11 @@ def money(amount: int, currency: str = "VND") -> str:
 def in_full(amount: int) -> str:
     """Write an amount of đồng in words."""
     return in_words(amount, text.spoken())
+
+
+def said(words: Code[Outcome] | Method) -> str:
+    """Choose a gateway's words in the language of the page."""
+    return words.vi if text.spoken() == "vi" else words.en
 
 
 def instant(at: datetime) -> str:

@@ -9,13 +9,16 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from flask import Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
+from gateways.base import Outcome
+from gateways.codes import Code
 from gateways.errors import GatewayError
 from payhub import ids, text
 from payhub.checkout import bills
 from payhub.checkout.bills import Bill, Page
 from payhub.checkout.errors import ForeignForm, FormNotReadable, NoSuchPage
 from payhub.checkout.pages import base_origins, page_blueprint, refresh_s
-from payhub.checkout.ways import ways
+from payhub.checkout.ways import chosen, ways
+from payhub.checkout.ways import shown as shown_ways
 from payhub.exchange import ExchangeError
 from payhub.http import the_hub
 from payhub.hub import Hub
@@ -37,12 +40,15 @@ def pay(token: str) -> Response:
     again = bill.page is Page.PROCESSING and bill.payable and "again" in request.args
     asking = bill.page is Page.OPEN or again
     waiting = bill.page is Page.PROCESSING and not again
+    form_token, offered = uuid.uuid4(), ways(hub, bill) if asking else ()
     shown: dict[str, Any] = {
         "bill": bill,
         "token": token,
         "again": again,
-        "ways": ways(hub, bill.payment.total, bill.payment.currency) if asking else (),
-        "form_token": uuid.uuid4(),
+        "ways": offered,
+        "offered": shown_ways(hub, form_token, offered),
+        "told": _told(hub, bill.ended) if asking and bill.ended else None,
+        "form_token": form_token,
         "refresh_s": refresh_s(bill.now - bill.undecided.ordered_at) if waiting else None,
         "way_names": hub.registers.gateway_accounts_by_id,
         "back": _back(hub, bill),
@@ -58,7 +64,9 @@ def start(token: str) -> Answer:
     payment_id = _opened(hub, token)
     _demand_own_form(hub)
     way, form_token = _form()
-    to = attempts.start(hub, payment_id, way, form_token, network_address(request.remote_addr) or "127.0.0.1")
+    choice = chosen(hub, form_token, request.form.get("offered", ""), way)
+    address = network_address(request.remote_addr) or "127.0.0.1"
+    to = attempts.start(hub, payment_id, way, form_token, address, choice)
     return redirect(to.url, 303) if to else _page(token)
 
 
@@ -106,6 +114,13 @@ def _form() -> tuple[str, uuid.UUID]:
 
 def _page(token: str) -> Answer:
     return redirect(url_for("checkout.pay", token=token, lang=request.args.get("lang")), 303)
+
+
+def _told(hub: Hub, attempt: Any) -> Code[Outcome] | None:
+    """Return what the gateway's code for an attempt without money tells the citizen."""
+    account = hub.registers.gateway_accounts_by_id[attempt.gateway_account_id]
+    gateway = hub.gateways.get(account.gateway)
+    return gateway.codes.explain(attempt.raw_code) if gateway and attempt.raw_code else None
 
 
 def _back(hub: Hub, bill: Bill) -> str | None:

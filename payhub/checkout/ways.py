@@ -1,26 +1,46 @@
-"""The ways to pay that a bill's page shows: those that take the amount, then those that do not, with their limits as the reason."""
+"""The ways to pay that a bill's page shows, and how the form says in which order and why they were shown.
+
+What was shown is signed with the form's own token: whoever presses the button says truly what they chose among.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hmac
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from payhub.accounts.models import GatewayAccount
+from payhub.checkout.bills import Bill
 from payhub.hub import Hub
-from payhub.payments.attempts import offered, open_accounts
+from payhub.payments.choosing import Offer, offers
+
+_PURPOSE = "offer"
+_MAC_CHARACTERS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One gateway account, and whether it takes the amount now."""
-
-    account: GatewayAccount
-    takes: bool
+def ways(hub: Hub, bill: Bill) -> Sequence[Offer]:
+    """Return the ways to pay a bill, those that can be chosen first."""
+    agencies = {line.agency_id for line in bill.lines}
+    return offers(hub, hub.registers, bill.payment.total, bill.payment.currency, agencies, bill.now)
 
 
-def ways(hub: Hub, total: int, currency: str) -> Sequence[Way]:
-    """Return the ways to pay a total, those that take it first; what is closed or of another currency is no way at all."""
-    registers = hub.registers
-    taking = offered(hub, registers, total, currency)
-    others = [each for each in open_accounts(hub, registers) if each not in taking and each.currency == currency]
-    return [*(Way(account, takes=True) for account in taking), *(Way(account, takes=False) for account in others)]
+def shown(hub: Hub, form_token: uuid.UUID, offered: Sequence[Offer]) -> str:
+    """Write which ways could be chosen, in order, each with the reason of its place."""
+    told = ",".join(f"{offer.way.code}:{offer.because}" for offer in offered if offer.usable)
+    return f"{told}|{_mac(hub, form_token, told)}"
+
+
+def chosen(hub: Hub, form_token: uuid.UUID, given: str, way_code: str) -> Mapping[str, Any] | None:
+    """Return the place of the way that was chosen, of how many, and why it stood there; None where the form does not say truly."""
+    told, _, mac = given.rpartition("|")
+    if not hmac.compare_digest(mac.encode(), _mac(hub, form_token, told).encode()):
+        return None
+    listed = [each.rpartition(":") for each in told.split(",")]
+    for place, (code, _, because) in enumerate(listed, start=1):
+        if code == way_code:
+            return {"place": place, "of": len(listed), "because": because}
+    return None
+
+
+def _mac(hub: Hub, form_token: uuid.UUID, told: str) -> str:
+    return hub.keyring.mac(_PURPOSE, f"{form_token} {told}".encode()).hex()[:_MAC_CHARACTERS]

@@ -1,4 +1,4 @@
-"""The end of the day at the treasury: the gateway's files, with deliberate disagreements, are handed in and reconciled."""
+"""The end of the day at the treasury: the gateways' files, with deliberate disagreements, are handed in and reconciled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from payhub.demo.processes import Processes
-from payhub.demo.simulator import ACCOUNT, TERMINAL
+from payhub.demo.simulator import TERMINALS
 
 Run = Mapping[str, Any]
 
@@ -24,6 +24,7 @@ _RUN_S = 60.0
 class Planned:
     """A disagreement the gateway was asked for, and the discrepancy it must become; None where a person need not look."""
 
+    account: str
     asked: str
     reference: str
     kind: str | None
@@ -38,6 +39,8 @@ _DISAGREEMENTS: Mapping[str, tuple[str | None, str]] = {
     "refund": ("missing_at_hub", "refund/{reference}"),
     "midnight": (None, "payment/{reference}"),
 }
+_APART = 2
+"""How many kinds the next account begins further on: on a small day the accounts have all kinds between them."""
 STRANGER = "LA20261231"
 """A reference of nobody's, for the line that the hub knows nothing of."""
 
@@ -56,9 +59,14 @@ class Treasury:
         read: dict[str, Any] = answer.json()
         return read
 
-    def hand_in(self, day: date, file: bytes) -> str:
-        """Hand in a day's settlement file; return the id of the run over it."""
-        url = f"{self.api}/v1/settlements/{ACCOUNT}/{day}"
+    def totals(self, day: date, account: str = "") -> dict[str, Any]:
+        """Ask for a business day's totals, of one gateway account or of all."""
+        asked = {"gateway_account": account} if account else {}
+        return self.get("/v1/reports/agency-totals", date=f"{day}", **asked)
+
+    def hand_in(self, account: str, day: date, file: bytes) -> str:
+        """Hand in an account's settlement file of a day; return the id of the run over it."""
+        url = f"{self.api}/v1/settlements/{account}/{day}"
         answer = requests.put(url, data=file, headers={**self._headers, "Content-Type": "text/csv"}, timeout=_TIMEOUT_S)
         answer.raise_for_status()
         return str(answer.json()["run"])
@@ -77,23 +85,32 @@ class Treasury:
         return {"Authorization": f"Bearer {self.key}", "Accept-Language": "en"}
 
 
-def plan_disagreements(simulator_url: str, usual: Sequence[Mapping[str, Any]], seed: int) -> list[Planned]:
-    """Ask the gateway for disagreements of every kind about orders that went the usual way; return what must come of each."""
-    chance = random.Random(seed)
-    # One of each kind, and one more of each for every 200 payments.
-    each = min(len(usual) // len(_DISAGREEMENTS), 1 + len(usual) // 200)
-    chosen = chance.sample(usual, each * len(_DISAGREEMENTS))
-    told, planned = [], []
-    for place, order in enumerate(chosen):
-        asked, (kind, key) = list(_DISAGREEMENTS.items())[place % len(_DISAGREEMENTS)]
-        reference, day = order["reference"], gateway_day(order)
-        told.append({"kind": asked, "terminal": TERMINAL, "reference": reference})
-        planned.append(Planned(asked, reference, kind, f"{ACCOUNT}/{key.format(reference=reference, day=day)}"))
-    if chosen:
-        told.append({"kind": "extra", "terminal": TERMINAL, "date": f"{gateway_day(chosen[0])}", "reference": STRANGER})
-        planned.append(Planned("extra", STRANGER, "missing_at_hub", f"{ACCOUNT}/payment/{STRANGER}"))
+def plan_disagreements(simulator_url: str, usual: Mapping[str, Sequence[Mapping[str, Any]]], seed: int) -> list[Planned]:
+    """Ask each gateway for disagreements about orders that went the usual way, by account; return what must come of each."""
+    planned = []
+    for place, (account, orders) in enumerate(usual.items()):
+        told, found = _disagreements(account, orders, random.Random(f"{account} {seed}"), place)
+        planned += found
         requests.post(f"{simulator_url}/simulator/disagreements", json=told, timeout=_TIMEOUT_S).raise_for_status()
     return planned
+
+
+def _disagreements(
+    account: str, orders: Sequence[Mapping[str, Any]], chance: random.Random, first: int
+) -> tuple[list[dict[str, str]], list[Planned]]:
+    """Choose one of each kind as far as there are orders, one more of each for every 200, beginning elsewhere in each account."""
+    kinds, terminal = list(_DISAGREEMENTS.items()), TERMINALS[account]
+    many = min(len(orders), len(kinds) * (1 + len(orders) // 200))
+    told, planned = [], []
+    for place, order in enumerate(chance.sample(orders, many), start=first * _APART):
+        asked, (kind, key) = kinds[place % len(kinds)]
+        reference, day = order["reference"], gateway_day(order)
+        told.append({"kind": asked, "terminal": terminal, "reference": reference})
+        planned.append(Planned(account, asked, reference, kind, f"{account}/{key.format(reference=reference, day=day)}"))
+    if orders:
+        told.append({"kind": "extra", "terminal": terminal, "date": f"{gateway_day(orders[0])}", "reference": STRANGER})
+        planned.append(Planned(account, "extra", STRANGER, "missing_at_hub", f"{account}/payment/{STRANGER}"))
+    return told, planned
 
 
 def gateway_day(order: Mapping[str, Any]) -> date:
@@ -103,18 +120,19 @@ def gateway_day(order: Mapping[str, Any]) -> date:
 
 def is_paid(order: Mapping[str, Any]) -> bool:
     """Tell whether the gateway has an order's money."""
-    return bool(order["status"] == "00")
+    return bool(order["state"] == "paid")
 
 
 def settle(processes: Processes, treasury: Treasury, simulator_url: str, days: Sequence[date], folder: Path) -> list[Run]:
-    """Fetch the gateway's file of each day, hand it in, and wait for the runs; return the runs."""
+    """Fetch each account's file of each day, hand it in, and wait for the runs; return the runs."""
     folder.mkdir(exist_ok=True)
     asked = []
-    for day in days:
-        file = requests.get(f"{simulator_url}/simulator/settlements/{TERMINAL}/{day}.csv", timeout=_TIMEOUT_S)
-        file.raise_for_status()
-        (folder / f"{ACCOUNT}-{day}.csv").write_bytes(file.content)
-        asked.append(treasury.hand_in(day, file.content))
+    for account, terminal in TERMINALS.items():
+        for day in days:
+            file = requests.get(f"{simulator_url}/simulator/settlements/{terminal}/{day}.csv", timeout=_TIMEOUT_S)
+            file.raise_for_status()
+            (folder / f"{account}-{day}.csv").write_bytes(file.content)
+            asked.append(treasury.hand_in(account, day, file.content))
     runs: list[Run] = []
 
     def done() -> bool:

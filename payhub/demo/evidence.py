@@ -1,4 +1,4 @@
-"""Everything the day left behind, read once from every party's side: the hub's rows, the gateway's books, what portals heard."""
+"""Everything the day left behind, read once from every party's side: the hub's rows, the gateways' books, what portals heard."""
 
 from __future__ import annotations
 
@@ -13,13 +13,28 @@ from payhub.demo.closing import Planned, Treasury, is_paid
 from payhub.demo.day import Lived
 from payhub.demo.portal import Portal
 from payhub.demo.seed import TOLD
+from payhub.demo.simulator import TERMINALS
 from payhub.hub import Hub
 from payhub.ids import public_id
 
 Books = Sequence[Mapping[str, Any]]
 
 _STATES = text("SELECT state, count(*) AS payments FROM payment GROUP BY state ORDER BY state")
-_ATTEMPTS = text("SELECT reference, state, applied, confirmed FROM attempt")
+_ATTEMPTS = text(
+    """
+    SELECT attempt.reference, account.code, attempt.state, attempt.applied, attempt.confirmed
+    FROM attempt JOIN gateway_account AS account ON account.id = attempt.gateway_account_id
+    """
+)
+_RECEIVABLE = text(
+    """
+    SELECT account.code, coalesce(sum(posting.amount), 0)::bigint AS amount
+    FROM gateway_account AS account
+    LEFT JOIN journal ON journal.gateway_account_id = account.id
+    LEFT JOIN posting ON posting.journal_id = journal.id AND posting.account = 'receivable'
+    GROUP BY account.code
+    """
+)
 _DUE = text("SELECT coalesce(sum(l.amount), 0) FROM payment_line l JOIN payment p ON p.id = l.payment_id WHERE p.state = 'paid'")
 _BALANCE = text("SELECT coalesce(sum(amount), 0) FROM posting WHERE account = :account")
 _DAYS = text("SELECT DISTINCT business_on FROM posting WHERE account = 'owed' ORDER BY business_on")
@@ -32,6 +47,7 @@ _REFUSED = text("SELECT coalesce(sum(times), 0) FROM callback WHERE verdict IN (
 class Attempt:
     """One order as the hub has it."""
 
+    account: str
     state: str
     applied: bool
     confirmed: int | None
@@ -41,8 +57,8 @@ class Attempt:
 class Evidence:
     """All sides of one day.
 
-    Amounts are whole VND; `attempts` and `paid` go by the order's reference. `times` counts arrivals of verified callbacks,
-    `refused` those kept of others.
+    Amounts are whole VND; `attempts` go by the order's reference, `receivable` by gateway account. `times` counts arrivals of
+    verified callbacks, `refused` those kept of others.
     """
 
     lived: Sequence[Lived]
@@ -51,30 +67,36 @@ class Evidence:
     attempts: Mapping[str, Attempt]
     due: int
     owed: int
-    receivable: int
+    receivable: Mapping[str, int]
     times: int
     refused: int
     told: frozenset[tuple[str, int]]
     orders: Books
     portals: Sequence[Portal]
     totals: Mapping[date, Mapping[str, Any]]
+    by_account: Mapping[str, Mapping[date, Mapping[str, Any]]]
+    """The same of each gateway account."""
     discrepancies: Sequence[Mapping[str, Any]]
     runs: Sequence[Mapping[str, Any]]
 
-    @property
-    def paid(self) -> dict[str, int]:
-        """What the gateway has, by reference."""
-        return {order["reference"]: order["amount"] for order in self.orders if is_paid(order)}
+    def paid(self, account: str) -> dict[str, int]:
+        """What a gateway has, by reference."""
+        terminal = TERMINALS[account]
+        return {order["reference"]: order["amount"] for order in self.orders if order["terminal"] == terminal and is_paid(order)}
+
+    def attempts_of(self, account: str) -> dict[str, Attempt]:
+        """The orders at one gateway account."""
+        return {reference: attempt for reference, attempt in self.attempts.items() if attempt.account == account}
 
     def tries(self, *, forged: bool) -> list[Mapping[str, Any]]:
         """Every callback that was sent, each try by itself: a stranger's, or the gateway's own."""
         ipns = [ipn for order in self.orders for ipn in order["ipns"] if (ipn["tells"] == "forged") is forged]
         return [tried for ipn in ipns for tried in ipn["tries"]]
 
-    @property
-    def sums(self) -> list[Mapping[str, Any]]:
-        """The sum of each day."""
-        return [total for day in self.totals.values() for total in day["sum"]]
+    def sums(self, account: str = "") -> list[Mapping[str, Any]]:
+        """The sum of each day, of one gateway account or of all."""
+        days = self.by_account[account] if account else self.totals
+        return [total for day in days.values() for total in day["sum"]]
 
 
 def gather(
@@ -96,16 +118,19 @@ def gather(
             lived=lived,
             planned=planned,
             states={row.state: row.payments for row in connection.execute(_STATES)},
-            attempts={row.reference: Attempt(row.state, row.applied, row.confirmed) for row in connection.execute(_ATTEMPTS)},
+            attempts={
+                row.reference: Attempt(row.code, row.state, row.applied, row.confirmed) for row in connection.execute(_ATTEMPTS)
+            },
             due=_number(connection, _DUE),
             owed=-_number(connection, _BALANCE, account="owed"),
-            receivable=_number(connection, _BALANCE, account="receivable"),
+            receivable={row.code: row.amount for row in connection.execute(_RECEIVABLE)},
             times=_number(connection, _TIMES),
             refused=_number(connection, _REFUSED),
             told=frozenset((public_id("pay", row.payment_id, mode), row.seq) for row in events),
             orders=orders,
             portals=portals,
-            totals={day: treasury.get("/v1/reports/agency-totals", date=f"{day}") for day in days},
+            totals={day: treasury.totals(day) for day in days},
+            by_account={account: {day: treasury.totals(day, account) for day in days} for account in TERMINALS},
             discrepancies=treasury.discrepancies(),
             runs=runs,
         )

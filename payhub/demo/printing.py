@@ -39,6 +39,7 @@ def print_day(console: Console, day: Evidence) -> None:
     console.print("payments  " + ", ".join(f"{count} {state}" for state, count in day.states.items()) + "\n", highlight=False)
     for on, totals in day.totals.items():
         console.print(_totals(on, totals), "")
+        console.print(_accounts(on, {account: days[on] for account, days in day.by_account.items()}), "")
     for run in day.runs:
         classes = ", ".join(f"{figures['count']} {name}" for name, figures in run["classes"].items() if figures["count"])
         console.print(f"reconciled {run['account']} of {run['date']} ({run['state']}): {classes}", highlight=False, soft_wrap=True)
@@ -63,6 +64,21 @@ def _totals(on: date, totals: Mapping[str, Any]) -> Table:
     table.add_section()
     for total in totals["sum"]:
         table.add_row("all", "", "", *(format_amount(int(total[figure])) for figure in figures), style="bold")
+    return table
+
+
+def _accounts(on: date, totals: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = _table(f"The same by gateway account, {on}, VND")
+    table.add_column("gateway account", no_wrap=True)
+    sums = [(account, total) for account, found in totals.items() for total in found["sum"]]
+    figures = shown(total for _, total in sums)
+    for figure in figures:
+        table.add_column(figure.replace("_", " "), justify="right", no_wrap=True)
+    for account, total in sums:
+        table.add_row(account, *(format_amount(int(total[figure])) for figure in figures))
+    table.add_section()
+    added = (sum(int(total[figure]) for _, total in sums) for figure in figures)
+    table.add_row("all", *map(format_amount, added), style="bold")
     return table
 
 
@@ -98,10 +114,10 @@ def print_next(console: Console, surroundings: Surroundings, day: Evidence) -> N
     environment = surroundings.write_environment()
     console.print("\n[bold]Where to look next[/]")
     for line in (
-        f"{folder / 'settlements'}  the gateway's files, with their deliberate disagreements",
-        f"{folder / 'gateway-books.jsonl'}  everything the gateway did",
+        f"{folder / 'settlements'}  the gateways' files, with their deliberate disagreements",
+        f"{folder / 'gateway-books.jsonl'}  everything the gateways did",
         f"{surroundings.logs}  what each process said",
         "make serve  the same processes until Ctrl-C, with pages to click through",
-        f"while that runs: . {environment}; .venv/bin/payhub totals {on}",
+        f"while that runs: . {environment}; .venv/bin/payhub totals {on} --by gateway",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

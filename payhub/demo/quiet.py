@@ -34,35 +34,30 @@ def pending(engine: Engine) -> dict[str, int]:
 
 
 def books(simulator_url: str) -> dict[str, Any]:
-    """Return the gateway's own books."""
+    """Return the gateways' own books."""
     answer = requests.get(f"{simulator_url}/simulator/books", timeout=30)
     answer.raise_for_status()
     read: dict[str, Any] = answer.json()
     return read
 
 
-def unsent(orders: Sequence[dict[str, Any]], tries: int) -> int:
-    """Count the callbacks that the gateway will still send."""
-    return sum(not _finished(ipn, tries) for order in orders for ipn in order["ipns"])
-
-
-def _finished(ipn: dict[str, Any], tries: int) -> bool:
-    tried = ipn["tries"]
-    return bool(tried) and (len(tried) >= tries or ipn["tells"] == "forged" or tried[-1]["rsp_code"] in {"00", "02"})
+def unsent(orders: Sequence[dict[str, Any]]) -> int:
+    """Count the callbacks that the gateways will still send."""
+    return sum(not ipn["finished"] for order in orders for ipn in order["ipns"])
 
 
 class Quiet:
     """Asks the cheap question first: whether the hub has anything to do, and only then for the gateway's books."""
 
-    def __init__(self, engine: Engine, simulator_url: str, tries: int) -> None:
-        self._engine, self._simulator_url, self._tries = engine, simulator_url, tries
+    def __init__(self, engine: Engine, simulator_url: str) -> None:
+        self._engine, self._simulator_url = engine, simulator_url
         self.left: dict[str, int] = {}
 
     def reached(self) -> bool:
-        """Tell whether the gateway has sent everything and, after that, the hub has nothing to do."""
+        """Tell whether the gateways have sent everything and, after that, the hub has nothing to do."""
         self.left = pending(self._engine)
         if not self.left:
-            callbacks = unsent(books(self._simulator_url)["orders"], self._tries)
+            callbacks = unsent(books(self._simulator_url)["orders"])
             self.left = {"callbacks": callbacks} if callbacks else pending(self._engine)
         return not self.left
 

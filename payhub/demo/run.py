@@ -23,7 +23,8 @@ from payhub.demo.processes import Processes, interruptible
 from payhub.demo.proofs import all_proofs
 from payhub.demo.quiet import Quiet, books
 from payhub.demo.seed import seed
-from payhub.demo.stories import BASKETS, cases
+from payhub.demo.simulator import TERMINALS
+from payhub.demo.stories import BASKETS, USUAL, cases
 from payhub.demo.surroundings import Surroundings, alone, checkout, emptied, empty_stores, free_ports, stores
 from payhub.hub import Hub
 
@@ -39,7 +40,7 @@ def run_demo(n: int, home: Path) -> int:
     """Drive a day of `n` payments and return the exit code: 0 where every proof holds, 1 where not, 130 when interrupted."""
     console, began = printing.console(), time.monotonic()
     try:
-        with interruptible(), _surroundings(home.resolve(), console) as surroundings:
+        with interruptible(), surroundings_in(home.resolve(), console) as surroundings:
             return _drive(n, surroundings, console, began)
     except (DemoFailed, requests.RequestException) as error:
         console.print(f"demo: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
@@ -50,7 +51,7 @@ def run_demo(n: int, home: Path) -> int:
 
 
 @contextmanager
-def _surroundings(home: Path, console: Console) -> Iterator[Surroundings]:
+def surroundings_in(home: Path, console: Console) -> Iterator[Surroundings]:
     """Start the stores and give the day a database and a folder of its own, both empty."""
     root = checkout()
     with ExitStack() as stack:
@@ -66,7 +67,7 @@ def _surroundings(home: Path, console: Console) -> Iterator[Surroundings]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
+class Scene:
     """Everybody who takes part."""
 
     hub: Hub
@@ -80,12 +81,12 @@ class _Scene:
 def _drive(n: int, surroundings: Surroundings, console: Console, began: float) -> int:
     # On a busy day the hub takes longer to notice that a payment has expired: late money waits for that.
     delays = replace(DELAYS, late_s=DELAYS.late_s + n / 200)
-    with _scene(surroundings, console, delays) as scene:
-        lived = _live(scene, n)
-        day = _close(scene, lived)
+    with scene(surroundings, console, delays) as parties:
+        lived = _live(parties, n)
+        day = _close(parties, lived)
         printing.print_day(console, day)
-        proven = printing.print_proofs(console, all_proofs(scene.hub, day))
-        scene.processes.check()
+        proven = printing.print_proofs(console, all_proofs(parties.hub, day))
+        parties.processes.check()
     printing.print_next(console, surroundings, day)
     took = time.monotonic() - began
     console.print(f"\n{n} payments in {took:.0f} s: {'every proof holds' if proven else 'NOT every proof holds'}", style="bold")
@@ -93,8 +94,8 @@ def _drive(n: int, surroundings: Surroundings, console: Console, began: float) -
 
 
 @contextmanager
-def _scene(surroundings: Surroundings, console: Console, delays: Delays) -> Iterator[_Scene]:
-    """Fill the registers, give each party its keys, and start the processes."""
+def scene(surroundings: Surroundings, console: Console, delays: Delays, told: Mapping[str, str] | None = None) -> Iterator[Scene]:
+    """Fill the registers, give each party its keys, and start the processes; `told` are settings of theirs besides."""
     with ExitStack() as stack:
         hub = stack.enter_context(surroundings.hub())
         portals = {code: stack.enter_context(Portal(code, surroundings.base_url)) for code in BASKETS}
@@ -107,10 +108,14 @@ def _scene(surroundings: Surroundings, console: Console, delays: Delays) -> Iter
         )
         for code, portal in portals.items():
             portal.key, portal.secret = seeded.keys[code], seeded.webhook_secrets[code]
-        console.print("starting web, worker, scheduler and the gateway's simulator …")
-        processes = stack.enter_context(Processes(surroundings.root, surroundings.logs, surroundings.environment))
-        start_processes(processes, surroundings, simulator.configure(surroundings, seed=SEED, delays=delays, tries=TRIES))
-        yield _Scene(hub, surroundings, portals, Treasury(surroundings.base_url, seeded.keys[TREASURY]), processes, console)
+        console.print("starting web, worker, scheduler and the gateways' simulator …")
+        environment = {**surroundings.environment, **(told or {})}
+        processes = stack.enter_context(Processes(surroundings.root, surroundings.logs, environment))
+        told_simulator = simulator.configure(
+            surroundings, seed=SEED, delays=delays, tries=TRIES, order_s=hub.settings.payments.order_s
+        )
+        start_processes(processes, surroundings, told_simulator)
+        yield Scene(hub, surroundings, portals, Treasury(surroundings.base_url, seeded.keys[TREASURY]), processes, console)
 
 
 def start_processes(processes: Processes, surroundings: Surroundings, told_simulator: Path) -> None:
@@ -122,22 +127,24 @@ def start_processes(processes: Processes, surroundings: Surroundings, told_simul
     processes.wait_for_answer(f"{surroundings.base_url}/readyz")
 
 
-def _live(scene: _Scene, n: int) -> list[Lived]:
+def _live(scene: Scene, n: int) -> list[Lived]:
     made = cases(n, SEED, scene.surroundings.sample, local_date(scene.hub.clock.now()))
     with printing.progress(scene.console) as bar:
         task = bar.add_task("citizens pay", total=len(made))
         return live(scene.portals, made, lambda: bar.advance(task))
 
 
-def _close(scene: _Scene, lived: Sequence[Lived]) -> Evidence:
+def _close(scene: Scene, lived: Sequence[Lived]) -> Evidence:
     """Wait until the day is over, settle every gateway day it touched, and gather what every party has."""
     gateway = scene.surroundings.simulator_url
-    quiet = Quiet(scene.hub.db.engine, gateway, TRIES)
+    quiet = Quiet(scene.hub.db.engine, gateway)
     with scene.console.status("waiting for late money, expiries and webhooks …"):
         scene.processes.wait_until(quiet.reached, lambda: str(quiet), QUIET_S)
     orders = books(gateway)["orders"]
     paid = {order["reference"]: order for order in orders if is_paid(order)}
-    planned = plan_disagreements(gateway, [paid[each.references[0]] for each in lived if each.case.story.name == "paid"], SEED)
+    usual = [paid[each.references[0]] for each in lived if each.case.story.name in USUAL]
+    of_account = {account: [order for order in usual if order["terminal"] == terminal] for account, terminal in TERMINALS.items()}
+    planned = plan_disagreements(gateway, of_account, SEED)
     days = sorted({gateway_day(order) for order in paid.values()})
     with scene.console.status("reconciling …"):
         runs = settle(scene.processes, scene.treasury, gateway, days, scene.surroundings.folder / "settlements")

@@ -24,11 +24,22 @@ from payhub.secrets.states import SecretState
 from webhooks import endpoints
 from webhooks.models import WebhookEndpoint
 
-VNPAY_SANDBOX = {
-    "pay": "https://sandbox.vnpayment.vn/paymentv2/vpcpay.html",
-    "api": "https://sandbox.vnpayment.vn/merchant_webapi/api/transaction",
+SANDBOXES: Mapping[str, Mapping[str, str]] = {
+    "vnpay": {
+        "pay": "https://sandbox.vnpayment.vn/paymentv2/vpcpay.html",
+        "api": "https://sandbox.vnpayment.vn/merchant_webapi/api/transaction",
+    },
+    "momo": {"api": "https://test-payment.momo.vn"},
+    "zalopay": {"api": "https://sb-openapi.zalopay.vn"},
 }
+"""Where each gateway lets merchants try things out, by the names of `Gateway.endpoints`."""
 DEVELOPMENT_SECRET = "PAYHUB-DEVELOPMENT-SECRET-NOT-LIVE"  # noqa: S105 - shared with the simulator, which takes no money
+DEVELOPMENT_SECRETS: Mapping[str, Mapping[str, str]] = {
+    "vnpay": {"secret": DEVELOPMENT_SECRET},
+    "momo": {"access_key": f"{DEVELOPMENT_SECRET}-MOMO-ACCESS", "secret_key": f"{DEVELOPMENT_SECRET}-MOMO-SIGN"},
+    "zalopay": {"key1": f"{DEVELOPMENT_SECRET}-ZALOPAY-1", "key2": f"{DEVELOPMENT_SECRET}-ZALOPAY-2"},
+}
+"""The simulator's, by gateway and by the names of `Gateway.secret_names`."""
 TOLD = ("payment.paid", "payment.expired", "payment.reversed")
 """What the sample portals are told of."""
 
@@ -47,17 +58,17 @@ def seed(
     hub: Hub,
     folder: Path,
     *,
-    endpoints_of: Mapping[str, str] = VNPAY_SANDBOX,
-    secret: str = DEVELOPMENT_SECRET,
+    endpoints_of: Mapping[str, Mapping[str, str]] = SANDBOXES,
+    secrets_of: Mapping[str, Mapping[str, str]] = DEVELOPMENT_SECRETS,
     origins: Mapping[str, Sequence[str]] | None = None,
     webhook_urls: Mapping[str, str] | None = None,
 ) -> Seeded:
     """Fill the registers from the CSV files of a folder, in one transaction.
 
-    `endpoints_of` and `secret` are the gateway's; by portal code, `origins` are more return origins and `webhook_urls` who is told.
+    `endpoints_of` and `secrets_of` are by gateway; by portal code, `origins` are more return origins, `webhook_urls` who is told.
     """
     with hub.db.session() as session:
-        seeding = _Seeding(hub, session, folder, hub.clock.now(), endpoints_of, secret)
+        seeding = _Seeding(hub, session, folder, hub.clock.now(), endpoints_of, secrets_of)
         seeding.registers()
         portals = seeding.portals(origins or {})
         session.flush()
@@ -81,8 +92,8 @@ class _Seeding:
     session: Session
     folder: Path
     now: datetime
-    endpoints_of: Mapping[str, str]
-    secret: str
+    endpoints_of: Mapping[str, Mapping[str, str]]
+    secrets_of: Mapping[str, Mapping[str, str]]
 
     def registers(self) -> None:
         """Add every row of every register that is kept by files and is missing."""
@@ -103,18 +114,19 @@ class _Seeding:
         return found
 
     def gateway_accounts(self) -> None:
-        """Add gateway accounts with their secret; where they are reached is brought up to date."""
+        """Add gateway accounts with their secrets; where they are reached is brought up to date."""
         agencies = Names(self.session).ids("agencies")
         for row in rows(self.folder, "gateway_accounts"):
             known = self.session.scalar(select(GatewayAccount).where(GatewayAccount.code == row["code"]))
             account = known or GatewayAccount(
                 id=ids.new_id(), owner_agency_id=agencies[row["owner"]] if row["owner"] else None, closed_at=None,
-                **{name: value for name, value in row.items() if name != "owner"},
+                **{name: value for name, value in row.items() if name not in {"owner", "methods"}}, methods=row["methods"] or [],
             )  # fmt: skip
-            account.endpoints = dict(self.endpoints_of)
+            account.endpoints = dict(self.endpoints_of[account.gateway])
             self.session.add(account)
             self.session.flush()
-            self._share_secret(account, self.secret)
+            for name, secret in self.secrets_of[account.gateway].items():
+                self._share_secret(account, name, secret)
 
     def api_keys(self, portals: Mapping[str, Portal]) -> dict[str, str]:
         """Make one key for each portal; only its hash is kept, so every seeding makes new ones."""
@@ -128,14 +140,15 @@ class _Seeding:
             self.session.add(api_key)
         return made
 
-    def _share_secret(self, account: GatewayAccount, secret: str) -> None:
-        live = select(GatewaySecret).where(GatewaySecret.gateway_account_id == account.id, GatewaySecret.state == SecretState.LIVE)
+    def _share_secret(self, account: GatewayAccount, name: str, secret: str) -> None:
+        mine = (GatewaySecret.gateway_account_id == account.id, GatewaySecret.name == name)
+        live = select(GatewaySecret).where(*mine, GatewaySecret.state == SecretState.LIVE)
         if any(sealing.open_(self.hub.keyring, known) == secret for known in self.session.scalars(live)):
             return
         held = sealing.seal(self.hub.keyring, "gateway_secret", ids.new_id(), secret)
         self.session.add(
             GatewaySecret(
-                **held, gateway_account_id=account.id, name="secret", state=SecretState.LIVE, origin="given", created_by=None,
+                **held, gateway_account_id=account.id, name=name, state=SecretState.LIVE, origin="given", created_by=None,
                 created_at=self.now, live_at=self.now, ended_at=None,
             )
         )  # fmt: skip

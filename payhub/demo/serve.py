@@ -58,7 +58,8 @@ def _surroundings(home: Path, folder: Path, addresses: embedded.Addresses) -> Su
 def _serve(surroundings: Surroundings, console: Console) -> None:
     with surroundings.hub() as hub:
         seeded = seed(hub, surroundings.sample, endpoints_of=surroundings.gateway_endpoints)
-    told = simulator.configure(surroundings, seed=_SEED, delays=Delays(), tries=_TRIES)
+        order_s = hub.settings.payments.order_s
+    told = simulator.configure(surroundings, seed=_SEED, delays=Delays(), tries=_TRIES, order_s=order_s)
     with Processes(surroundings.root, surroundings.logs, surroundings.environment) as processes:
         start_processes(processes, surroundings, told)
         _explain(console, surroundings, seeded)
@@ -70,7 +71,7 @@ def _explain(console: Console, surroundings: Surroundings, seeded: Seeded) -> No
     environment = surroundings.write_environment()
     lines = (
         f"hub        {surroundings.base_url}   (openapi.json, /readyz, /metrics)",
-        f"gateway    {surroundings.simulator_url}   a simulator: no money moves",
+        f"gateways   {surroundings.simulator_url}   a simulator: no money moves",
         f"logs       {surroundings.logs}",
         f"commands   . {environment}; .venv/bin/payhub --help",
         f"treasury   key for reports and settlements: {seeded.keys[_TREASURY]}",

@@ -1,32 +1,48 @@
-"""The simulated gateway as a process of its own: `python -m payhub.demo.simulator FILE`."""
+"""The simulated gateways as a process of its own: `python -m payhub.demo.simulator FILE`."""
 
 from __future__ import annotations
 
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from gateways.simulator import Delays, SimulatorConfig, run
-from payhub.demo.seed import DEVELOPMENT_SECRET
+from payhub.demo.seed import DEVELOPMENT_SECRETS
 from payhub.demo.surroundings import HOST, Surroundings
 
-TERMINAL, ACCOUNT = "PAYHUB01", "vnpay-main"
-"""As in the sample register of gateway accounts."""
+TERMINALS: Mapping[str, str] = {"vnpay-main": "PAYHUB01", "momo-main": "PAYHUBMOMO", "zalopay-main": "25530"}
+"""The accounts at each gateway, as in the sample register: code to terminal."""
 
 
-def configure(surroundings: Surroundings, *, seed: int, delays: Delays, tries: int) -> Path:
-    """Write down what the process is to be told; only its owner may read it, for it holds a secret."""
+def merchants(base_url: str) -> dict[str, Any]:
+    """Return the accounts as a simulator is told of them: VNPAY is told where to call back, the others are with each order."""
+    secrets = {name: tuple(known.values()) for name, known in DEVELOPMENT_SECRETS.items()}
+    return {
+        "terminals": {TERMINALS["vnpay-main"]: (*secrets["vnpay"], f"{base_url}/callbacks/vnpay/vnpay-main")},
+        "momo": {TERMINALS["momo-main"]: secrets["momo"]},
+        "zalopay": {TERMINALS["zalopay-main"]: secrets["zalopay"]},
+    }
+
+
+def configure(surroundings: Surroundings, *, seed: int, delays: Delays, tries: int, order_s: int) -> Path:
+    """Write down what the process is to be told; only its owner may read it, for it holds secrets.
+
+    `order_s` is how long the hub's orders live: MoMo is not told with each.
+    """
     told = {
         "mode": "test",
         "host": HOST,
         "port": surroundings.simulator_port,
-        "terminals": {TERMINAL: (DEVELOPMENT_SECRET, f"{surroundings.base_url}/callbacks/vnpay/{ACCOUNT}")},
+        **merchants(surroundings.base_url),
         "seed": seed,
         "delays": asdict(delays),
         "tries": tries,
+        "momo_expires_s": order_s,
         "books_path": str(surroundings.folder / "gateway-books.jsonl"),
     }
     path = surroundings.folder / "simulator.json"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,16 @@ BASKETS: Mapping[str, Sequence[Basket]] = {
         (("P-CGCN", "000.00.00.G06"), ("P-MSMV", "000.00.00.G06")),
     ),
 }
+WAYS: Mapping[str, Sequence[str]] = {
+    "vnpay": ("vnpay-main",),
+    "momo": ("momo-main/captureWallet", "momo-main/payWithATM"),
+    "zalopay": ("zalopay-main",),
+}
+"""The ways to pay by gateway, as the sample register of gateway accounts has them."""
+_SOON = ("vnpay", "momo")
+"""Where an order without money ends on the demo's day: at ZaloPay it lives five minutes at least, and a refusal is no end of it."""
+_WORDED = ("vnpay", "momo")
+"""Who have words for a failed try before the money, an older state and a reversal; ZaloPay calls back of money only."""
 _HELD: tuple[str, Basket] = ("mot-cua-hcm", (("P-SHTT", "000.00.00.G06"),))
 _EXEMPT: tuple[str, Basket] = ("dvc-bo-tu-phap", (("LP-LLTP", "000.00.00.G15", "TRE-EM"),))
 _APPLIED: tuple[str, Basket] = ("dvc-tay-ninh", (("LP-GPLD", "000.00.00.G09"),))
@@ -71,26 +83,28 @@ class Story:
     """Whether the citizen's browser comes back from the bank, which has the hub ask the gateway at once."""
     expires_s: int | None = None
     basket: tuple[str, Basket] | None = None
+    gateways: tuple[str, ...] = tuple(WAYS)
+    """Where it can happen."""
 
 
 # Those that wait for the gateway's expiry come first: the day is then as long as they take.
 STORIES = (
-    Story("paid late", 2, (("pay", "late"),), comes_back=False, expires_s=8, basket=_APPLIED),
-    Story("paid late, held", 1, (("pay", "late"),), expires_s=8, basket=_HELD),
-    Story("abandoned", 4, (("pay", "abandoned"),), expires_s=8),
+    Story("paid late", 2, (("pay", "late"),), comes_back=False, expires_s=8, basket=_APPLIED, gateways=_SOON),
+    Story("paid late, held", 1, (("pay", "late"),), expires_s=8, basket=_HELD, gateways=_SOON),
+    Story("abandoned", 4, (("pay", "abandoned"),), expires_s=8, gateways=_SOON),
     Story("wrong amount", 1, (("pay", "wrong_amount"),), comes_back=False),
-    Story("reversed", 2, (("pay", "reversed"),)),
+    Story("reversed", 2, (("pay", "reversed"),), gateways=_WORDED),
     Story("found by query", 4, (("pay", "lost"),), comes_back=False),
     Story("found on return", 2, (("pay", "lost"),)),
     Story("called back late", 3, (("pay", "slow"),), comes_back=False),
     Story("called back twice", 5, (("pay", "twice"),)),
-    Story("called back out of order", 3, (("pay", "out_of_order"),), comes_back=False),
-    Story("called back stale", 2, (("pay", "stale"),)),
+    Story("called back out of order", 3, (("pay", "out_of_order"),), comes_back=False, gateways=_WORDED),
+    Story("called back stale", 2, (("pay", "stale"),), gateways=_WORDED),
     Story("called back early", 4, (("pay", "early"),)),
     Story("forged callback", 3, (("pay", "forged"),)),
     Story("paid twice", 1, (("pay", "paid"), ("pay", "paid")), tabs=2),
-    Story("refused", 3, (("pay", "refused"),)),
-    Story("refused, then paid", 3, (("fail", "paid"), ("pay", "paid"))),
+    Story("refused", 3, (("pay", "refused"),), gateways=_SOON),
+    Story("refused, then paid", 3, (("fail", "paid"), ("pay", "paid")), gateways=_SOON),
     Story("cancelled", 3, (("cancel", "paid"),)),
     Story("cancelled, then paid", 2, (("cancel", "paid"), ("pay", "paid"))),
     Story("double click", 2, clicks=2),
@@ -101,6 +115,10 @@ STORIES = (
 )
 
 
+USUAL = {"paid", "browser closed", "asked twice", "double click"}
+"""The stories in which the gateway does as it should."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One dossier of the day: its portal, what it is asked to pay, and its story."""
@@ -109,11 +127,13 @@ class Case:
     portal: str
     story: Story
     request: Mapping[str, Any]
+    way: str
+    """The one the citizen chooses, where the page offers it for the amount."""
 
 
 def cases(count: int, seed: int, folder: Path, on: date) -> list[Case]:
     """Make the day's cases: the same count, seed and date give the same dossiers and amounts."""
-    chance = random.Random(seed)
+    chance, choosing = random.Random(seed), _choices(seed)
     fees = _fees(folder, on)
     portals = [(portal, basket) for portal, baskets in BASKETS.items() for basket in baskets]
     turns = iter(portals)
@@ -130,8 +150,20 @@ def cases(count: int, seed: int, folder: Path, on: date) -> list[Case]:
             "payer": {"name": f"Nguyễn Văn {number}", "phone": f"0900{number:06d}"},
             "language": "en" if number % 10 == 0 else "vi",
         }
-        made.append(Case(number, portal, story, request))
+        made.append(Case(number, portal, story, request, choosing(story)))
     return made
+
+
+def _choices(seed: int) -> Callable[[Story], str]:
+    """Return who says by which way the next citizen of a story pays: gateways take turns, for a small day to have them all."""
+    chance = random.Random(f"ways {seed}")
+    turns: defaultdict[Story, Iterator[str]] = defaultdict(lambda: cycle(chance.sample(list(WAYS), len(WAYS))))
+
+    def choose(story: Story) -> str:
+        gateway = next(name for name in turns[story] if name in story.gateways)
+        return chance.choice(WAYS[gateway])
+
+    return choose
 
 
 def _stories(count: int) -> list[Story]:

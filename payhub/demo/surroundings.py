@@ -52,6 +52,16 @@ def free_port(wanted: int) -> int:
     return wanted
 
 
+def endpoints_at(simulator_url: str, api_url: str = "") -> dict[str, dict[str, str]]:
+    """Return the endpoints of an account at each gateway of a simulator; its APIs may be reached by way of another address."""
+    api = api_url or simulator_url
+    return {
+        "vnpay": {"pay": f"{simulator_url}/paymentv2/vpcpay.html", "api": f"{api}/merchant_webapi/api/transaction"},
+        "momo": {"api": api},
+        "zalopay": {"api": api},
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """One hub on this machine: `folder` is its own, emptied or kept; `web_port` and `simulator_port` are chosen for it."""
@@ -82,16 +92,13 @@ class Surroundings:
 
     @property
     def simulator_url(self) -> str:
-        """How everybody reaches the simulated gateway."""
+        """How everybody reaches the simulated gateways."""
         return f"http://{HOST}:{self.simulator_port}"
 
     @property
-    def gateway_endpoints(self) -> dict[str, str]:
-        """The endpoints of an account at the simulated gateway."""
-        return {
-            "pay": f"{self.simulator_url}/paymentv2/vpcpay.html",
-            "api": f"{self.simulator_url}/merchant_webapi/api/transaction",
-        }
+    def gateway_endpoints(self) -> dict[str, dict[str, str]]:
+        """The endpoints of an account at each simulated gateway."""
+        return endpoints_at(self.simulator_url)
 
     @property
     def told(self) -> dict[str, str]:

@@ -17,6 +17,18 @@ from payhub.portals.models import ApiKey
 
 Row = Mapping[str, Any]
 
+_USUAL_METHOD = "-"
+"""How the file writes the method without a name, by which the citizen chooses at the gateway."""
+
+
+def _methods(cell: str) -> list[str]:
+    return ["" if name == _USUAL_METHOD else name for name in cell.split()]
+
+
+_METHODS = Kind(
+    f"names of methods, separated by spaces; `{_USUAL_METHOD}` is the one without a name, an empty cell the usual one",
+    _methods,
+)
 _INSTANT = Kind("instant with its zone, ISO 8601", datetime.fromisoformat, datetime.isoformat)
 _OWN = {
     "gateway_accounts": Register(
@@ -36,6 +48,8 @@ _OWN = {
             Column("minimum", whole(1), "least amount"),
             Column("maximum", whole(1), "greatest amount"),
             Column("rank", whole(0), "place among the ways to pay"),
+            Column("methods", _METHODS, "the ways to pay that are offered", required=False),
+            Column("cost_bp", whole(0, 10_000), "what a payment costs, in basis points"),
             Column("mapping", text(80), "how its settlement files are read"),
             Column("opened_at", _INSTANT, "since when"),
         ),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time
+from ipaddress import ip_network
 from typing import Any
 
 from payhub.fields import HIDDEN, one_day
@@ -116,9 +117,22 @@ def _origins(cell: str) -> tuple[str, ...]:
     return found
 
 
+def _network(cell: str) -> str:
+    _plain(cell)
+    try:
+        written = str(ip_network(cell))
+    except ValueError:
+        written = ""
+    # One network has one spelling: the key of its row.
+    if written != cell:
+        raise Unreadable("not_a_network")
+    return cell
+
+
 DAY = Kind("date, `YYYY-MM-DD`", _day)
 CLOCK = Kind("local time, `HH:MM`", _time, lambda value: f"{value:%H:%M}")
 ORIGINS = Kind("origins, `https://host[:port]`, separated by spaces", _origins, " ".join)
+NETWORK = Kind("network, such as `203.0.113.0/24`", _network)
 AGENCY = code(r"[0-9A-Z][0-9A-Z.-]{1,39}", "000.00.00.G15", "an agency's code")
 FEE = code(r"[0-9A-Z][0-9A-Z.-]{1,39}", "LP-LLTP", "a fee's code")
 NAME = code(r"[a-z0-9][a-z0-9-]{0,39}", "kbnn", "short name")

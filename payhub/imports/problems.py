@@ -39,6 +39,10 @@ SAID: Mapping[str, tuple[str, str]] = {
     "not_a_time": ("Phải là giờ dạng HH:MM", "Must be a time written HH:MM"),
     "not_one_of": ("Phải là một trong: {0}", "Must be one of: {0}"),
     "not_an_origin": ("Phải là https://máy[:cổng], cách nhau bằng dấu cách", "Must be https://host[:port], separated by spaces"),
+    "not_a_network": (
+        "Phải là dải địa chỉ như 203.0.113.0/24, không có bit nào sau độ dài",
+        "Must be a network such as 203.0.113.0/24, with no bit set after its length",
+    ),
     # One row.
     "row_repeated": ("Trùng khóa với dòng {0}", "Has the same key as row {0}"),
     "ends_before_begin": ("valid_to phải sau valid_from", "valid_to must be after valid_from"),

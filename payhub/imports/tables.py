@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from payhub.accounts.models import GatewayTerms
 from payhub.agencies.models import Agency, CollectingAccount, DayOff
 from payhub.errors import Text
-from payhub.imports.kinds import AGENCY, CLOCK, DAY, FEE, FEE_KIND, NAME, ORIGINS, code, flag, text, whole
+from payhub.imports.kinds import AGENCY, CLOCK, DAY, FEE, FEE_KIND, NAME, NETWORK, ORIGINS, code, flag, text, whole
 from payhub.imports.problems import Problem
 from payhub.imports.schedule import BEGINS, ENDS, FEES, RELIEFS, RETENTIONS, TIERS
 from payhub.imports.specs import Column, Look, Register, Row, Slip
+from payhub.inbox.networks import CallbackNetwork
 from payhub.portals.models import Portal, PortalGrant
 
 _ACCOUNT = code(
@@ -202,10 +203,26 @@ GATEWAY_TERMS = Register(
     checks=_terms_checks,
 )
 
+CALLBACK_NETWORKS = Register(
+    name="callback_networks",
+    says=Text("dải địa chỉ gọi lại", "callback networks"),
+    holds="a network that a gateway calls an account back from; an account without any is called back from anywhere",
+    model=CallbackNetwork,
+    columns=(
+        Column("account", NAME, "the gateway account", of="gateway_accounts", attribute="gateway_account_id"),
+        Column("network", NETWORK, "the network in CIDR form, IPv4 or IPv6"),
+        Column("source", text(500), "where the gateway publishes it"),
+        BEGINS,
+        ENDS,
+    ),
+    key=("account", "network", "valid_from"),
+)
+
 REGISTERS: Mapping[str, Register] = {
     register.name: register
     for register in (
         AGENCIES, DAYS_OFF, FEES, TIERS, RELIEFS, RETENTIONS, ACCOUNTS, PORTALS, GRANTS, GATEWAY_TERMS,
+        CALLBACK_NETWORKS,
     )
 }  # fmt: skip
 """Every register that is kept by files, in the order in which they can be filled."""

@@ -39,7 +39,7 @@ class Change:
         attempt, notice = self.attempt, self.notice
         states.check("attempt", attempt.state, state)
         attempt.state, attempt.raw_code, attempt.ended_at, attempt.next_check_at = state, notice.raw_code, self.now, None
-        attempt.client_ip = None
+        attempt.client_ip = attempt.pay_url = None
         attempt.method = notice.method or attempt.method
         if state in {AttemptState.SUCCEEDED, AttemptState.CONFLICTED}:
             attempt.confirmed, attempt.gateway_transaction = notice.amount, notice.transaction
@@ -55,15 +55,7 @@ class Change:
 
     def data(self, **more: Any) -> dict[str, Any]:
         """Return what an event about the attempt says."""
-        attempt = self.attempt
-        return {
-            "attempt": str(attempt.id),
-            "attempt_state": attempt.state,
-            "gateway_account": self.account.code,
-            "amount": attempt.confirmed,
-            "currency": attempt.currency,
-            **more,
-        }
+        return {**told(self.account, self.attempt), **more}
 
     def disagree(self, kind: str, amount: int, evidence: dict[str, Any]) -> None:
         """Open a discrepancy about the attempt's money."""
@@ -79,3 +71,14 @@ class Change:
             gateway_account_id=self.account.id,
             payment_id=self.payment.id,
         )
+
+
+def told(account: GatewayAccount, attempt: Attempt) -> dict[str, Any]:
+    """Return what an event says of an attempt."""
+    return {
+        "attempt": str(attempt.id),
+        "attempt_state": attempt.state,
+        "gateway_account": account.code,
+        "amount": attempt.confirmed,
+        "currency": attempt.currency,
+    }

@@ -12,20 +12,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateways.base import Notice, Outcome, Query, Request
+from gateways.base import Notice, Query, Queryable
 from gateways.errors import GatewayError
 from payhub import ids, log
 from payhub.accounts.models import GatewayAccount
+from payhub.calling import call
 from payhub.clock import local_date
 from payhub.discrepancies.service import open_ as open_discrepancy
-from payhub.exchange import ExchangeError, send
+from payhub.exchange import ExchangeError
 from payhub.hub import Hub
-from payhub.payments import states
 from payhub.payments.models import Attempt, Payment
 from payhub.payments.notices import by_form
-from payhub.payments.outcomes import find, under_lock
-from payhub.payments.recording import record
-from payhub.payments.states import UNDECIDED, AttemptState
+from payhub.payments.outcomes import end_without_money, find, under_lock
+from payhub.payments.states import UNDECIDED
 
 _log = log.get(__name__)
 
@@ -59,6 +58,8 @@ def check(hub: Hub, attempt_id: uuid.UUID) -> None:
 def ask(hub: Hub, account: GatewayAccount, attempt: Attempt, now: datetime) -> Notice | None:
     """Return the gateway's verified word on an attempt, or None where there is none that can be used."""
     gateway, protocol = hub.gateways[account.gateway], hub.registers.protocol_accounts[account.id]
+    if not isinstance(gateway, Queryable):
+        return None
     query = Query(
         reference=attempt.reference,
         created_at=attempt.ordered_at,
@@ -66,9 +67,8 @@ def ask(hub: Hub, account: GatewayAccount, attempt: Attempt, now: datetime) -> N
         asked_at=now,
         client_ip="127.0.0.1",
     )
-    request: Request = gateway.query(protocol, query)
     try:
-        return by_form(gateway.queried(protocol, query, send(request)))
+        return by_form(gateway.queried(protocol, query, call(hub, account, gateway.query(protocol, query))))
     except ExchangeError:
         return None
     except GatewayError as error:
@@ -78,14 +78,10 @@ def ask(hub: Hub, account: GatewayAccount, attempt: Attempt, now: datetime) -> N
 
 def _abandon(session: Session, account: GatewayAccount, payment: Payment, attempt: Attempt, notice: Notice, now: datetime) -> None:
     """End an attempt nobody completed: past its expiry at the gateway, and the gateway says it has no money."""
-    unpaid = notice.outcome in {Outcome.PENDING, Outcome.NOT_FOUND}
-    if not unpaid or attempt.state not in UNDECIDED or now <= attempt.order_expires_at:
+    if not notice.not_paid or attempt.state not in UNDECIDED or now <= attempt.order_expires_at:
         return
-    states.check("attempt", attempt.state, AttemptState.FAILED)
-    attempt.state, attempt.reason, attempt.raw_code = AttemptState.FAILED, "abandoned", notice.raw_code
-    attempt.ended_at, attempt.next_check_at, attempt.client_ip = now, None, None
-    data = {"attempt": str(attempt.id), "attempt_state": attempt.state, "gateway_account": account.code, "reason": "abandoned"}
-    record(session, payment, "attempt.failed", now, data)
+    attempt.raw_code = notice.raw_code
+    end_without_money(session, account, payment, attempt, "abandoned", now)
 
 
 def _schedule(hub: Hub, session: Session, account: GatewayAccount, payment: Payment, attempt: Attempt, now: datetime) -> None:
@@ -101,7 +97,7 @@ def _schedule(hub: Hub, session: Session, account: GatewayAccount, payment: Paym
         attempt.next_check_at = max(attempt.ordered_at + timedelta(seconds=ladder[attempt.checks]), now)
         return
     # With nobody asking any more, the order is never made again, and its citizen's address serves nothing.
-    attempt.next_check_at = attempt.client_ip = None
+    attempt.next_check_at = attempt.client_ip = attempt.pay_url = None
     open_discrepancy(
         session,
         kind="unknown_outcome",

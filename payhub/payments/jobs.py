@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from payhub import idempotency, jobs
-from payhub.payments import checks, closing
+from payhub.payments import checks, closing, probing
 from payhub.payments.refunds import sending
 
 
@@ -39,6 +39,11 @@ def close_due() -> None:
 def check(attempt_id: str) -> None:
     """Ask about one attempt now."""
     checks.check(jobs.hub(), uuid.UUID(attempt_id))
+
+
+def probe_due() -> None:
+    """Ask gateway accounts that were failing whether they work again."""
+    probing.probe(jobs.hub())
 
 
 def sweep() -> None:

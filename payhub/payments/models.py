@@ -145,6 +145,8 @@ class Attempt(Base):
     """The one-use token of the form that started it: a double click is one attempt."""
     client_ip: Mapped[str | None]
     """The citizen's address, which the order carries; kept so that the same form gives the same order, forgotten when it ends."""
+    pay_url: Mapped[str | None]
+    """The page of a gateway that makes orders itself; kept for the same, forgotten with it."""
     state: Mapped[str]
     reason: Mapped[str | None]
     """Why it ended where the gateway did not say, `abandoned` for one."""
@@ -157,6 +159,7 @@ class Attempt(Base):
     raw_code: Mapped[str | None]
     gateway_transaction: Mapped[str | None]
     method: Mapped[str | None]
+    """What the citizen chose, then bank or instrument as the gateway names it."""
     confirmed: Mapped[int | None]
     """What the gateway says it took, minor units."""
     paid_at: Mapped[datetime | None]

@@ -22,7 +22,7 @@ from payhub.fees.models import Fee
 from payhub.hub import Hub
 from payhub.ledger import facts
 from payhub.payments import closing, states
-from payhub.payments.change import Change
+from payhub.payments.change import Change, told
 from payhub.payments.models import Allocation, Attempt, Payment, PaymentLine, UnappliedReceipt
 from payhub.payments.recording import record
 from payhub.payments.reversals import reverse
@@ -101,7 +101,7 @@ def under_lock(
         case Outcome.REVERSED if attempt.state in {AttemptState.SUCCEEDED, AttemptState.CONFLICTED}:
             return _reversed(change)
         case Outcome.PENDING:
-            return _known_there(change)
+            return known_there(session, account, payment, attempt, now)
         case Outcome.NOT_FOUND:
             return Verdict.REPEATED
         case _:
@@ -200,14 +200,25 @@ def _ended(change: Change, state: AttemptState) -> Verdict:
     return Verdict.RECORDED
 
 
-def _known_there(change: Change) -> Verdict:
+def known_there(session: Session, account: GatewayAccount, payment: Payment, attempt: Attempt, now: datetime) -> Verdict:
     """The gateway knows the order and has no money yet: it fills in, and never moves an outcome back."""
-    if change.attempt.state != AttemptState.CREATED:
+    if attempt.state != AttemptState.CREATED:
         return Verdict.REPEATED
-    states.check("attempt", change.attempt.state, AttemptState.STARTED)
-    change.attempt.state, change.attempt.started_at = AttemptState.STARTED, change.now
-    record(change.session, change.payment, "attempt.started", change.now, change.data())
+    states.check("attempt", attempt.state, AttemptState.STARTED)
+    attempt.state, attempt.started_at = AttemptState.STARTED, now
+    record(session, payment, "attempt.started", now, told(account, attempt))
     return Verdict.RECORDED
+
+
+def end_without_money(
+    session: Session, account: GatewayAccount, payment: Payment, attempt: Attempt, reason: str, now: datetime
+) -> None:
+    """End a locked attempt of which it is certain that no money came and none will, for a reason of ours."""
+    states.check("attempt", attempt.state, AttemptState.FAILED)
+    attempt.state, attempt.reason, attempt.ended_at = AttemptState.FAILED, reason, now
+    attempt.next_check_at = attempt.client_ip = attempt.pay_url = None
+    data = {"attempt": str(attempt.id), "attempt_state": attempt.state, "gateway_account": account.code, "reason": reason}
+    record(session, payment, "attempt.failed", now, data)
 
 
 def _unknown(change: Change) -> Verdict:

@@ -141,7 +141,7 @@ def _start() -> Any:
         .returning(Payment.id, Payment.event_seq, Payment.total, Payment.currency, Payment.reference, Payment.language)
         .cte("moved")
     )
-    told = ("gateway_account_id", "code", "reference", "form_token", "client_ip", "order_expires_at", "next_check_at")
+    told = ("gateway_account_id", "code", "reference", "form_token", "client_ip", "method", "order_expires_at", "next_check_at")
     row = {
         "payment_id": moved.c.id,
         "amount": moved.c.total,
@@ -196,7 +196,7 @@ def succeed() -> tuple[CTE, list[CTE]]:
         update(Attempt)
         .where(Attempt.id == moved.c.attempt_id)
         .values(bound(Attempt, *told, ended_at="now"))
-        .values(state=word(AttemptState.SUCCEEDED.value), applied=true(), next_check_at=null(), client_ip=null())
+        .values(state=word(AttemptState.SUCCEEDED.value), applied=true(), next_check_at=null(), client_ip=null(), pay_url=null())
         .cte("attempt_row")
     )
     data = func.jsonb_build_object(word("attempt"), moved.c.attempt_id, type_=JSONB).concat(given("event_data", JSONB))

@@ -27,7 +27,7 @@ def erase(session: Session, payments: Sequence[uuid.UUID], now: datetime) -> Cou
     session.execute(update(Payment).where(Payment.id.in_(payments), Payment.erased_at.is_(None)).values(gone))
     _contacts(session, payments)
     _unfind(session, payments)
-    session.execute(update(Attempt).where(Attempt.payment_id.in_(payments)).values(client_ip=None))
+    session.execute(update(Attempt).where(Attempt.payment_id.in_(payments)).values(client_ip=None, pay_url=None))
     return around(session, payments)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+pytestmark = pytest.mark.heavy
+
 ROOT = Path(__file__).parents[2]
 
 START = """

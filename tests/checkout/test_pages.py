@@ -207,15 +207,16 @@ def test_a_way_that_does_not_take_the_amount_is_shown_with_the_reason(hub, asked
     with hub.db.session() as session:
         copy = (
             "INSERT INTO gateway_account SELECT gen_random_uuid(), :code, gateway, :code, :code, :code, endpoints, owner_agency_id, settlement, "
-            "currency, :least, maximum, 0, mapping, opened_at, cast(:closed AS timestamptz) FROM gateway_account WHERE code = 'vnpay-main'"
+            "currency, :least, maximum, 0, mapping, opened_at, cast(:closed AS timestamptz), methods FROM gateway_account WHERE code = 'vnpay-main'"
         )
         session.execute(text(copy), {"code": "large-only", "least": 1_000_000, "closed": None})
         session.execute(text(copy), {"code": "closed", "least": 1, "closed": "2026-01-01"})
     page = see(asked())
-    assert "large-only Chỉ nhận từ 1.000.000 đồng đến 500.000.000 đồng." in page.words
+    assert "large-only Thẻ, tài khoản ngân hàng hoặc VNPAY-QR Chỉ nhận từ 1.000.000 đồng đến 500.000.000 đồng." in page.words
     assert "closed" not in page.html
     radios = [given for tag, given in page.elements if tag == "input" and given["type"] == "radio"]
-    assert [(given["value"], "disabled" in given) for given in radios] == [("vnpay-main", False), ("large-only", True)]
+    chosen = ["vnpay-main", "momo-main/captureWallet", "momo-main/payWithATM", "zalopay-main"]
+    assert [(given["value"], "disabled" in given) for given in radios] == [*((way, False) for way in chosen), ("large-only", True)]
     assert page.faults == []
 
 

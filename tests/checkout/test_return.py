@@ -97,5 +97,5 @@ def test_a_missing_valkey_does_not_break_the_return(hub, back) -> None:
 def test_a_closed_account_still_leads_its_citizens_back(hub, client, back) -> None:
     path, address = back()
     with hub.db.session() as session:
-        session.execute(text("UPDATE gateway_account SET closed_at = '2026-11-20 03:00:00+00'"))
+        session.execute(text("UPDATE gateway_account SET closed_at = '2026-11-20 03:00:00+00' WHERE code = 'vnpay-main'"))
     assert client.get(address).location == path

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 
-from gateways.base import Outcome, Request
+from gateways.base import Notice, Outcome, Redirect, Request
 from gateways.vnpay import Vnpay
 from payhub.app import create_app
 
@@ -122,20 +127,115 @@ def test_pressing_pay_costs_one_statement(asked, see, press, hub) -> None:
     assert len(asked_) == 1
 
 
-class Silent(Vnpay):
-    """A gateway that is asked first, where nobody listens."""
+class Asked(Vnpay):
+    """A gateway that makes the order itself: it is asked first, and answers what it is told to."""
+
+    def __init__(self, port: int, said: Any = None) -> None:
+        self.request = Request("POST", f"http://127.0.0.1:{port}/", {}, b"{}", timeout_s=0.2)
+        self.said = said
 
     def start(self, account, order):
-        return Request("POST", "http://127.0.0.1:9/", {}, b"", timeout_s=1)
+        return self.request
+
+    def started(self, account, order, response):
+        return self.said if isinstance(self.said, Redirect) else replace(self.said, reference=order.reference)
 
 
-def test_a_gateway_that_does_not_answer_leaves_an_attempt_that_is_waited_for(hub, asked, see, attempts) -> None:
-    path = asked()
-    client = create_app(hub=replace(hub, gateways={"vnpay": Silent()})).test_client()
-    answer = client.post(f"{path}/start", data={"form_token": str(uuid.uuid4()), "way": "vnpay-main"})
+@pytest.fixture
+def pressing(hub, asked) -> Callable[[Asked], Any]:
+    path, form_token = asked(), str(uuid.uuid4())
+
+    def press(gateway: Asked) -> Any:
+        client = create_app(hub=replace(hub, gateways={"vnpay": gateway})).test_client()
+        return path, client.post(f"{path}/start", data={"form_token": form_token, "way": "vnpay-main"})
+
+    return press
+
+
+@pytest.fixture
+def mute() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def answering() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+class Answering(BaseHTTPRequestHandler):
+    asked = 0
+
+    def do_POST(self) -> None:
+        type(self).asked += 1
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_gateway_that_does_not_answer_leaves_an_attempt_that_is_waited_for(pressing, mute, see, attempts) -> None:
+    path, answer = pressing(Asked(mute))
     assert (answer.status_code, answer.location) == (303, path)
     assert attempts()[0].state == "created"
     assert "Đang chờ ngân hàng xác nhận" in see(path).words
+
+
+def test_a_gateway_that_cannot_be_reached_ends_the_attempt_and_another_is_offered(pressing, see, attempts) -> None:
+    path, answer = pressing(Asked(9))
+    assert (answer.status_code, answer.location) == (303, path)
+    assert (attempts()[0].state, attempts()[0].reason) == ("failed", "not_reached")
+    page = see(path)
+    assert "hiện không kết nối được. Chưa có khoản tiền nào được thu" in page.words
+    assert len(page.forms) == 1
+
+
+def test_an_order_that_the_gateway_made_is_known_and_the_same_form_leads_there_again(pressing, answering, attempts, rows) -> None:
+    made, before = Asked(answering, Redirect("https://gateway.example/pay/1")), Answering.asked
+    for _ in range(2):
+        assert pressing(made)[1].location == "https://gateway.example/pay/1"
+    assert Answering.asked == before + 1
+    assert [(attempt.state, attempt.pay_url) for attempt in attempts()] == [("started", "https://gateway.example/pay/1")]
+    assert [type_ for (type_,) in rows("SELECT type FROM event ORDER BY seq")] == ["payment.created", "attempt.created", "attempt.started"]
+
+
+def test_an_order_that_the_gateway_refuses_ends_the_attempt_by_its_word(pressing, answering, see, attempts) -> None:
+    refused = Notice("", "PAYHUB01", Outcome.FAILED, "51/02", None, "VND", None, None, "", "", not_paid=True)
+    path, answer = pressing(Asked(answering, refused))
+    assert (answer.status_code, answer.location) == (303, path)
+    assert (attempts()[0].state, attempts()[0].raw_code) == ("failed", "51/02")
+    assert "Tài khoản không đủ số dư" in see(path).words
+
+
+def test_a_request_of_which_nothing_was_heard_is_not_made_twice(pressing, mute, answering, attempts) -> None:
+    pressing(Asked(mute))
+    before = Answering.asked
+    path, answer = pressing(Asked(answering, Redirect("https://gateway.example/pay/2")))
+    assert (answer.status_code, answer.location, Answering.asked) == (303, path, before)
+    repeatable = Asked(answering, Redirect("https://gateway.example/pay/2"))
+    repeatable.request = replace(repeatable.request, repeatable=True)
+    assert pressing(repeatable)[1].location == "https://gateway.example/pay/2"
+    assert attempts()[0].state == "started"
+
+
+def test_an_order_that_cannot_be_expressed_ends_the_attempt(hub, asked, attempts) -> None:
+    class Narrow(Vnpay):
+        def start(self, account, order):
+            raise ValueError("amount: too much")
+
+    client = create_app(hub=replace(hub, gateways={"vnpay": Narrow()})).test_client()
+    answer = client.post(f"{asked()}/start", data={"form_token": str(uuid.uuid4()), "way": "vnpay-main"})
+    assert answer.status_code == 422
+    assert (attempts()[0].state, attempts()[0].reason) == ("failed", "not_expressible")
 
 
 def test_a_fault_of_ours_is_a_page_without_a_trace(hub, asked) -> None:

@@ -36,7 +36,7 @@ def simulator(hub: Hub, clock) -> Iterator[str]:
 def _point(hub: Hub, pay: str, api: str) -> None:
     with hub.db.engine.begin() as connection:
         connection.execute(
-            text("UPDATE gateway_account SET endpoints = jsonb_build_object('pay', :pay ::text, 'api', :api ::text)"),
+            text("UPDATE gateway_account SET endpoints = jsonb_build_object('pay', :pay ::text, 'api', :api ::text) WHERE gateway = 'vnpay'"),
             {"pay": pay, "api": api},
         )
     hub.cache.fresh()
@@ -124,7 +124,7 @@ def test_an_answer_with_another_secret_is_not_believed(hub, clock, pay_url) -> N
     from payhub.secrets import sealing
 
     with hub.db.engine.begin() as connection:
-        secret_id = connection.scalar(text("SELECT id FROM gateway_secret"))
+        secret_id = connection.scalar(text("SELECT id FROM gateway_secret WHERE name = 'secret'"))
         held = sealing.seal(hub.keyring, "gateway_secret", secret_id, "another-secret-another-secret-00")
         connection.execute(text("UPDATE gateway_secret SET sealed_key = :sealed_key, sealed = :sealed WHERE id = :id"), held)
     hub.cache.fresh()

@@ -124,7 +124,9 @@ def test_no_payment_is_made_at_a_price_that_was_not_in_force(crowd, hub, rows) -
 
     with Prices(hub.db.engine, 0.02) as prices:
         said = list(itertools.chain(*crowd.together([partial(asking, amount) for amount in (200_000, 300_000) * 4])))
-    assert set(said) == {"made", "invalid_input"}
+    # Prices that change faster than registers can be read turn somebody away now and then, with the word to come again.
+    assert {"made", "invalid_input"} <= set(said) <= {"made", "invalid_input", "unavailable"}
+    assert said.count("unavailable") < len(said) / 10
     made = rows("SELECT id, total FROM payment")
     assert len(made) == said.count("made")
     assert {total for _, total in made} == {200_000, 300_000}

@@ -13,8 +13,8 @@ from payhub.demo.crash.portal import Asked, PersistentPortal
 APPLIED = ["j1 applied"]
 
 
-def order(status, amount, tells="truth", code="00"):
-    return {"amount": amount, "status": status, "ipns": [{"tells": tells, "tries": [{"rsp_code": code}]}]}
+def order(state, amount, tells="truth", end="accepted"):
+    return {"amount": amount, "state": state, "ipns": [{"tells": tells, "tries": [{"end": end}]}]}
 
 
 def attempt(state, **changed):
@@ -42,7 +42,7 @@ def books(portal):
         attempts={"PH1": attempt("succeeded")},
         events={("pay_1", 3): "payment.paid"},
         receivable=500,
-        orders={"PH1": order("00", 500)},
+        orders={"PH1": order("paid", 500)},
         portals=[portal],
         refunds={},
         given=[],
@@ -102,12 +102,12 @@ def test_money_the_hub_does_not_know_of_is_lost(books):
 
 
 def test_an_order_the_hub_never_made_is_lost(books):
-    books = replace(books, orders={**books.orders, "PH2": order("01", 100)})
+    books = replace(books, orders={**books.orders, "PH2": order("open", 100)})
     assert found(books) == {(Kind.LOST, "an order at the gateway that the hub never made")}
 
 
 def test_money_the_gateway_has_not_is_wrong(books):
-    assert found(replace(books, orders={"PH1": order("02", 500)})) == {(Kind.WRONG, "money that the hub has and the gateway has not")}
+    assert found(replace(books, orders={"PH1": order("unpaid", 500)})) == {(Kind.WRONG, "money that the hub has and the gateway has not")}
 
 
 def test_money_that_is_booked_twice_is_doubled(books):
@@ -121,15 +121,15 @@ def test_money_that_is_not_booked_is_lost(books):
 
 def test_a_payment_paid_by_two_is_doubled(books):
     attempts = {"PH1": books.attempts["PH1"], "PH2": attempt("succeeded", facts=["j2 applied"])}
-    books = replace(books, attempts=attempts, orders={**books.orders, "PH2": order("00", 500)}, receivable=1000)
+    books = replace(books, attempts=attempts, orders={**books.orders, "PH2": order("paid", 500)}, receivable=1000)
     assert found(books) == {(Kind.DOUBLED, "a payment that is paid twice")}
 
 
 def test_another_amount_is_wrong_unless_it_is_held_as_conflicted(books):
     name = (Kind.WRONG, "another amount than the gateway's")
-    assert name in found(replace(books, orders={"PH1": order("00", 400)}))
+    assert name in found(replace(books, orders={"PH1": order("paid", 400)}))
     held = changed_attempt(books, state="conflicted", applied=False, facts=["j1 not_applicable"], held="overpaid", kinds=["overpaid"])
-    assert name not in found(replace(held, orders={"PH1": order("00", 400)}))
+    assert name not in found(replace(held, orders={"PH1": order("paid", 400)}))
 
 
 def test_held_money_without_a_discrepancy_is_wrong(books):
@@ -138,9 +138,9 @@ def test_held_money_without_a_discrepancy_is_wrong(books):
 
 
 def test_money_taken_back_of_which_the_hub_was_told_must_be_reversed(books):
-    orders = {"PH1": order("04", 500, "reversal")}
+    orders = {"PH1": order("reversed", 500, "reversal")}
     assert (Kind.WRONG, "money taken back of which the hub was told in vain") in found(replace(books, orders=orders))
-    orders = {"PH1": order("04", 500, "reversal", code="")}
+    orders = {"PH1": order("reversed", 500, "reversal", end="")}
     assert (Kind.WRONG, "money taken back of which the hub was told in vain") not in found(replace(books, orders=orders))
 
 

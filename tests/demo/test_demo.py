@@ -87,11 +87,14 @@ def test_every_proof_of_a_small_day_holds(home, capsys):
         "paid_twice",
     ):
         assert kind in said
-    assert list((home / "demo" / "settlements").glob("vnpay-main-*.csv"))
+    for account in ("vnpay-main", "momo-main", "zalopay-main"):
+        assert list((home / "demo" / "settlements").glob(f"{account}-*.csv"))
+        assert f"{account}: no money is lost" in said
     assert not left_of(home)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.heavy
 def test_an_interrupted_demo_leaves_nothing_running(begin, home, number):
     child, output = begin(DEMO)
     wait_for(child, output, "starting web")
@@ -106,6 +109,7 @@ def test_an_interrupted_demo_leaves_nothing_running(begin, home, number):
     assert not left_of(home)
 
 
+@pytest.mark.heavy
 def test_a_killed_process_fails_the_demo_and_says_which(begin, home):
     child, output = begin(DEMO)
     wait_for(child, output, "starting web")
@@ -132,6 +136,7 @@ def pids_of(home):
                 yield int(entry.name), command
 
 
+@pytest.mark.heavy
 def test_a_development_hub_prints_a_curl_that_creates_a_payment(begin, home):
     child, output = begin(SERVE)
     wait_for(child, output, "Ctrl-C stops everything")
@@ -149,6 +154,7 @@ def test_a_development_hub_prints_a_curl_that_creates_a_payment(begin, home):
     assert not left_of(home)
 
 
+@pytest.mark.heavy
 def test_stores_that_a_killed_demo_left_running_are_used_and_stopped_by_the_next(home):
     embedded.start(home)
     assert run_demo(0, home) == 0

@@ -1,20 +1,26 @@
 """The sample registers are whole, say what they are, and can be filled in again."""
 
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from gateways.registry import GATEWAYS
 from payhub.accounts.models import GatewayAccount, GatewaySecret
 from payhub.agencies.models import Agency, CollectingAccount, DayOff
 from payhub.agencies.service import collecting_account, successor_in_force
-from payhub.demo.seed import seed
-from payhub.demo.stories import STORIES, cases
+from payhub.demo.seed import DEVELOPMENT_SECRETS, SANDBOXES, seed
+from payhub.demo.simulator import TERMINALS
+from payhub.demo.stories import STORIES, WAYS, cases
+from payhub.demo.surroundings import endpoints_at
 from payhub.demo.tables import rows
 from payhub.fees.models import Fee, FeeTier, Relief, Retention
+from payhub.payments.ways import open_ways
 from payhub.portals.keys import authenticate
 from payhub.portals.models import Portal, PortalGrant
+from reconciliation import mappings
 from webhooks.models import WebhookEndpoint
 
 SAMPLE = Path(__file__).parents[2] / "config" / "sample"
@@ -152,11 +158,49 @@ def test_seeding_again_adds_nothing_but_keys(hub, keys):
 
 
 def test_seeding_again_brings_addresses_up_to_date_and_keeps_the_older_secret_live(hub):
-    seed(hub, SAMPLE, endpoints_of={"pay": "http://127.0.0.1:2/pay", "api": "http://127.0.0.1:2/api"}, secret="another")
-    account = hub.registers.gateway_accounts["vnpay-main"]
-    protocol = hub.registers.protocol_accounts[account.id]
-    assert protocol.endpoints["pay"] == "http://127.0.0.1:2/pay"
-    assert len(protocol.secrets) == 2
+    another = {**DEVELOPMENT_SECRETS, "zalopay": {**DEVELOPMENT_SECRETS["zalopay"], "key2": "another"}}
+    seed(hub, SAMPLE, endpoints_of=endpoints_at("http://127.0.0.1:2"), secrets_of=another)
+    kept = {}
+    for code, account in hub.registers.gateway_accounts.items():
+        protocol = hub.registers.protocol_accounts[account.id]
+        assert all(url.startswith("http://127.0.0.1:2") for url in protocol.endpoints.values())
+        kept |= {(code, name): len(values) for name, values in protocol.named_secrets.items()}
+    assert kept == {
+        ("vnpay-main", "secret"): 1, ("momo-main", "access_key"): 1, ("momo-main", "secret_key"): 1, ("zalopay-main", "key1"): 1,
+        ("zalopay-main", "key2"): 2,
+    }  # fmt: skip
+
+
+def test_every_gateway_has_an_account_with_all_that_its_protocol_wants(hub):
+    accounts = hub.registers.gateway_accounts
+    assert {account.gateway for account in accounts.values()} == GATEWAYS.keys()
+    assert {code: account.terminal for code, account in accounts.items()} == TERMINALS
+    for account in accounts.values():
+        gateway, protocol = GATEWAYS[account.gateway], hub.registers.protocol_accounts[account.id]
+        assert protocol.endpoints.keys() == set(gateway.endpoints) == SANDBOXES[account.gateway].keys()
+        assert protocol.named_secrets.keys() == set(gateway.secret_names)
+        assert set(account.methods) <= {method.name for method in gateway.methods}
+        assert account.id in hub.registers.terms
+        assert mappings.load(hub.settings.paths.mappings, account.mapping)
+
+
+def test_the_ways_to_pay_of_the_demo_are_those_of_the_sample_registers(hub):
+    offered = [way.code for way in open_ways(hub, hub.registers, hub.clock.now())]
+    assert offered == [way for ways in WAYS.values() for way in ways]
+
+
+def test_a_lone_hyphen_is_the_method_without_a_name():
+    methods = {row["code"]: row["methods"] for row in rows(SAMPLE, "gateway_accounts")}
+    assert methods == {"vnpay-main": [""], "momo-main": ["captureWallet", "payWithATM"], "zalopay-main": [""]}
+
+
+def test_citizens_of_a_day_go_to_every_gateway_that_their_story_can_happen_at():
+    made = cases(300, 1, SAMPLE, TODAY)
+    chosen = Counter(case.way for case in made)
+    assert chosen.keys() == {way for ways in WAYS.values() for way in ways}
+    assert all(any(case.way in WAYS[gateway] for gateway in case.story.gateways) for case in made)
+    usual = Counter(case.way.partition("/")[0] for case in made if case.story.name == "paid")
+    assert max(usual.values()) - min(usual.values()) <= 1
 
 
 def test_origins_of_a_demo_are_added_to_those_of_the_register(hub):

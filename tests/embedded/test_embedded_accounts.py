@@ -10,6 +10,8 @@ import pytest
 from payhub.embedded import EmbeddedError
 from payhub.embedded.accounts import OTHERS, STORE
 
+pytestmark = pytest.mark.heavy
+
 NOBODY = 65534
 
 

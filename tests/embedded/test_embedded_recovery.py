@@ -11,6 +11,8 @@ import pytest
 
 from payhub.embedded.process import wait_until
 
+pytestmark = pytest.mark.heavy
+
 START_AND_DIE = """
 import os, signal, sys
 from pathlib import Path

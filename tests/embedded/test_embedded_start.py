@@ -12,6 +12,8 @@ from sqlalchemy import create_engine, text
 from payhub.embedded import EmbeddedError, start
 from payhub.embedded.programs import find_redis
 
+pytestmark = pytest.mark.heavy
+
 
 def tree(folder):
     """Every file below, with what can be seen of a change."""

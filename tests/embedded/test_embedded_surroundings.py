@@ -13,6 +13,8 @@ from payhub.embedded import EmbeddedError
 from payhub.embedded.postgres import _shared_memory
 from payhub.embedded.sockets import TEMPORARY, place, socket_folder
 
+pytestmark = pytest.mark.heavy
+
 START_AND_STOP = """
 import sys
 from pathlib import Path

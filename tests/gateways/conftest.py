@@ -1,10 +1,11 @@
-"""A hub small enough to read: it takes IPNs as the real one does, and a simulator to send them."""
+"""A hub small enough to read: it takes a gateway's messages as the real one does, and a simulator to send them."""
 
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,13 +14,34 @@ from typing import Any
 import pytest
 import requests
 
-from gateways.base import Account, Incoming, Notice, Order, Query, Redirect, RefundNotice, RefundOrder, Request, Response, Verdict
+from gateways.base import Account, Incoming, Notice, Order, Query, Redirect, RefundOrder, Response, Verdict
 from gateways.errors import Forged, Malformed
+from gateways.momo import Momo
 from gateways.simulator import Delays, SimulatorConfig, serving
 from gateways.vnpay import Vnpay
+from gateways.zalopay import Zalopay
 
 TERMINAL, SECRET = "PAYHUB01", "PAYHUBVNPAYSECRET0123456789ABCDE"
-AT_ONCE = Delays(ipn_s=0, retry_s=0.02, timeout_s=5, slow_s=0.3, twice_s=0.02, reversed_s=0.02, late_s=0.05, refund_s=0.3)
+PARTNER, ACCESS_KEY, SECRET_KEY = "PAYHUBMOMO", "ACCESSKEY0123456", "MOMOSECRET0123456789ABCDEFGHIJKL"
+APP, KEY1, KEY2 = "2553", "ZALOPAYKEYONE0123456789ABCDEFGHI", "ZALOPAYKEYTWO0123456789ABCDEFGHI"
+AT_ONCE = Delays(
+    ipn_s=0,
+    retry_s=0.02,
+    timeout_s=5,
+    slow_s=0.3,
+    twice_s=0.02,
+    reversed_s=0.02,
+    late_s=0.05,
+    refund_s=0.3,
+    refund_soon_s=0.2,
+    hang_s=5,
+)
+GATEWAYS = {"vnpay": Vnpay(), "momo": Momo(), "zalopay": Zalopay()}
+ACCOUNTS = {
+    "vnpay": Account(TERMINAL, (SECRET,), {}),
+    "momo": Account(PARTNER, (), {}, {"access_key": (ACCESS_KEY,), "secret_key": (SECRET_KEY,)}),
+    "zalopay": Account(APP, (), {}, {"key1": (KEY1,), "key2": (KEY2,)}),
+}
 
 
 def eventually(told: Callable[[], Any], within_s: float = 10.0) -> Any:
@@ -32,28 +54,41 @@ def eventually(told: Callable[[], Any], within_s: float = 10.0) -> Any:
 
 
 class TinyHub:
-    """An IPN address: verifies, compares the amount with the order's, remembers, and answers in VNPAY's words."""
+    """A callback address: verifies, compares the amount with the order's, remembers, and answers in the gateway's words."""
 
     def __init__(self) -> None:
+        self.url = ""
         self.amounts: dict[str, int] = {}
         self.heard: list[tuple[Verdict, Notice | None]] = []
+        self.raw: list[Incoming] = []
         self.deaf = 0
-        """How many IPNs to answer with HTTP 500 first."""
+        """How many messages to answer with HTTP 500 first."""
+        self.says: Verdict | None = None
+        """What to answer whatever is heard."""
+        self.body: bytes | None = None
+        """What to answer whatever is heard, word by word."""
+        self.open = threading.Event()
+        """Whoever knocks while this is not set waits until it is."""
+        self.open.set()
+        self.knocks = 0
         self._lock = threading.Lock()
 
-    def hear(self, query: bytes) -> tuple[int, bytes]:
+    def hear(self, name: str, incoming: Incoming) -> tuple[int, bytes]:
+        self.knocks += 1
+        self.open.wait(10)
         with self._lock:
-            verdict, notice = self._judged(query)
+            verdict, notice = self._judged(name, incoming)
             self.heard.append((verdict, notice))
+            self.raw.append(incoming)
             if self.deaf:
                 self.deaf -= 1
                 return 500, b"out of order"
-        return 200, Vnpay().answer(verdict).body
+        answer = GATEWAYS[name].answer(self.says or verdict)
+        return answer.status, answer.body if self.body is None else self.body
 
-    def _judged(self, query: bytes) -> tuple[Verdict, Notice | None]:
-        account = Account(TERMINAL, (SECRET,), {})
+    def _judged(self, name: str, incoming: Incoming) -> tuple[Verdict, Notice | None]:
         try:
-            notice = Vnpay().read_callback(account, Incoming("GET", query, {}, b""))
+            notice = GATEWAYS[name].read_callback(ACCOUNTS[name], incoming)
         except Forged:
             return Verdict.FORGED, None
         except Malformed:
@@ -74,17 +109,24 @@ def tiny_hub() -> Iterator[TinyHub]:
 
     class Ear(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = tiny.hear(self.path.partition("?")[2].encode())
+            path, _, query = self.path.partition("?")
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            incoming = Incoming(self.command, query.encode(), dict(self.headers), body)
+            status, said = tiny.hear(path.split("/")[2], incoming)
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            if status != 204:
+                self.send_header("Content-Length", str(len(said)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(said)
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
-        tiny.url = f"http://127.0.0.1:{server.server_port}/callbacks/vnpay/test"
+        tiny.url = f"http://127.0.0.1:{server.server_port}/callbacks"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield tiny
@@ -93,36 +135,48 @@ def tiny_hub() -> Iterator[TinyHub]:
 
 
 class Driver:
-    """The hub's and the citizen's side of one simulator, over HTTP."""
+    """The hub's and the citizen's side of one gateway of a simulator, over HTTP."""
 
-    def __init__(self, base: str, hub: TinyHub) -> None:
-        self.base, self.hub = base, hub
-        endpoints = {"pay": f"{base}/paymentv2/vpcpay.html", "api": f"{base}/merchant_webapi/api/transaction"}
-        self.account = Account(TERMINAL, (SECRET,), endpoints)
+    eventually = staticmethod(eventually)
+
+    def __init__(self, base: str, hub: TinyHub, name: str) -> None:
+        self.base, self.hub, self.name, self.gateway = base, hub, name, GATEWAYS[name]
+        wallet = {"api": base}
+        vnpay = {"pay": f"{base}/paymentv2/vpcpay.html", "api": f"{base}/merchant_webapi/api/transaction"}
+        self.account = replace(ACCOUNTS[name], endpoints=vnpay if name == "vnpay" else wallet)
         self.http = requests.Session()
         self.http.trust_env = False
         self._questions = 0
+        self._pay_urls: dict[str, str] = {}
 
-    def order(self, reference: str, **changes: Any) -> Order:
-        now = datetime.now(UTC)
+    def order(self, code: str, **changes: Any) -> Order:
+        now = changes.get("created_at", datetime.now(UTC))
         given = {
-            "reference": reference,
+            "reference": self.gateway.reference(code, now),
             "amount": 150_000,
             "currency": "VND",
-            "description": f"Lệ phí hồ sơ {reference}",
+            "description": f"Lệ phí hồ sơ {code}",
             "created_at": now,
             "expires_at": now + timedelta(minutes=15),
-            "return_url": "https://hub.example/return?a=1",
+            "return_url": "https://hub.example/return?a=1" if self.name == "vnpay" else "https://hub.example/return",
             "language": "vi",
             "client_ip": "203.0.113.9",
+            "callback_url": "" if self.name == "vnpay" else f"{self.hub.url}/{self.name}/test",
         } | changes
-        self.hub.amounts[reference] = given["amount"]
+        self.hub.amounts[given["reference"]] = given["amount"]
         return Order(**given)
 
+    def start(self, order: Order) -> Redirect | Notice:
+        started = self.gateway.start(self.account, order)
+        return started if isinstance(started, Redirect) else self.gateway.started(self.account, order, self.send(started))
+
     def pay_url(self, order: Order) -> str:
-        started = Vnpay().start(self.account, order)
-        assert isinstance(started, Redirect)
-        return started.url
+        """Where to pay; a wallet is asked once."""
+        if self.name == "vnpay" or order.reference not in self._pay_urls:
+            started = self.start(order)
+            assert isinstance(started, Redirect), started
+            self._pay_urls[order.reference] = started.url
+        return self._pay_urls[order.reference]
 
     def decide(self, order: Order, decision: str = "pay", **form: str) -> requests.Response:
         return self.http.post(self.pay_url(order), data={"decision": decision, **form}, allow_redirects=False)
@@ -130,7 +184,7 @@ class Driver:
     def returned(self, response: requests.Response) -> Notice:
         assert response.status_code == 302, response.text
         query = response.headers["Location"].partition("?")[2].encode()
-        return Vnpay().read_return(self.account, Incoming("GET", query, {}, b""))
+        return self.gateway.read_return(self.account, Incoming("GET", query, {}, b""))
 
     def ask(self, order: Order, **changes: Any) -> Notice:
         self._questions += 1
@@ -142,17 +196,20 @@ class Driver:
             "client_ip": "203.0.113.9",
         } | changes
         query = Query(**given)
-        return Vnpay().queried(self.account, query, self.send(Vnpay().query(self.account, query)))
+        return self.gateway.queried(self.account, query, self.send(self.gateway.query(self.account, query)))
 
-    def send(self, request: Request) -> Response:
+    def send(self, request: Any) -> Response:
         answer = self.http.request(request.method, request.url, headers=request.headers, data=request.body)
         return Response(answer.status_code, answer.headers, answer.content)
 
     def to_refund(self, order: Order, reference: str, **changes: Any) -> RefundOrder:
+        wallet = self.name != "vnpay"
+        if self.name == "zalopay":
+            reference = f"{datetime.now(UTC) + timedelta(hours=7):%y%m%d}_{APP}_{reference}"
         given = {
             "reference": reference,
             "original_reference": order.reference,
-            "original_transaction": None,
+            "original_transaction": self.books(order.reference)["transaction"] if wallet else None,
             "original_created_at": order.created_at,
             "amount": order.amount,
             "original_amount": order.amount,
@@ -163,31 +220,34 @@ class Driver:
         } | changes
         return RefundOrder(**given)
 
-    def refund(self, refund: RefundOrder) -> RefundNotice:
-        return Vnpay().refunded(self.account, refund, self.send(Vnpay().refund(self.account, refund)))
+    def refund(self, refund: RefundOrder) -> Any:
+        return self.gateway.refunded(self.account, refund, self.send(self.gateway.refund(self.account, refund)))
 
-    def ask_refund(self, refund: RefundOrder) -> RefundNotice:
+    def ask_refund(self, refund: RefundOrder) -> Any:
         self._questions += 1
         query = Query(refund.reference, refund.asked_at, f"Q{self._questions}", datetime.now(UTC), "203.0.113.9")
-        answer = self.send(Vnpay().query_refund(self.account, refund, query))
-        return Vnpay().refund_queried(self.account, refund, query, answer)
+        answer = self.send(self.gateway.query_refund(self.account, refund, query))
+        return self.gateway.refund_queried(self.account, refund, query, answer)
+
+    def tell(self, what: str, *told: dict[str, Any]) -> requests.Response:
+        return self.http.post(f"{self.base}/simulator/{what}", json=list(told))
 
     def plan(self, *plans: dict[str, Any]) -> requests.Response:
-        return self.http.post(f"{self.base}/simulator/scenarios", json=list(plans))
+        return self.tell("scenarios", *plans)
 
     def plan_refunds(self, *plans: dict[str, Any]) -> requests.Response:
-        return self.http.post(f"{self.base}/simulator/refund-scenarios", json=list(plans))
+        return self.tell("refund-scenarios", *plans)
 
     def refunds(self) -> list[dict[str, Any]]:
-        return self.http.get(f"{self.base}/simulator/books", params={"terminal": TERMINAL}).json()["refunds"]
+        return self.http.get(f"{self.base}/simulator/books", params={"terminal": self.account.terminal}).json()["refunds"]
 
     def books(self, reference: str) -> dict[str, Any]:
-        told = self.http.get(f"{self.base}/simulator/books", params={"terminal": TERMINAL}).json()
+        told = self.http.get(f"{self.base}/simulator/books", params={"terminal": self.account.terminal}).json()
         (order,) = [each for each in told["orders"] if each["reference"] == reference]
         return order
 
     def tried(self, reference: str, times: int) -> list[dict[str, Any]]:
-        """The tries of the order's first IPN once there are so many."""
+        """The tries of the order's first message once there are so many."""
 
         def enough() -> list[dict[str, Any]] | None:
             tries = self.books(reference)["ipns"][0]["tries"]
@@ -196,13 +256,11 @@ class Driver:
         return eventually(enough)
 
     def delivered(self, reference: str) -> dict[str, Any]:
-        """The order in the books once each of its IPNs was accepted, given up or a forgery."""
+        """The order in the books once each of its messages was accepted, given up or a forgery."""
 
         def finished() -> dict[str, Any] | None:
             order = self.books(reference)
-            ends = [
-                ipn["tries"] and (ipn["tells"] == "forged" or ipn["tries"][-1]["rsp_code"] in {"00", "02"}) for ipn in order["ipns"]
-            ]
+            ends = [ipn["finished"] for ipn in order["ipns"]]
             return order if ends and all(ends) else None
 
         return eventually(finished)
@@ -213,14 +271,20 @@ Starter = Callable[..., Driver]
 
 @pytest.fixture
 def simulator(tiny_hub: TinyHub) -> Iterator[Starter]:
-    """Start a simulator, with other settings if given."""
+    """Start a simulator and drive one gateway of it, with other settings if given."""
     with ExitStack() as stack:
 
-        def started(*, ipn_url: str = "", **changes: Any) -> Driver:
-            terminals = {TERMINAL: (SECRET, ipn_url or tiny_hub.url)}
-            given = {"mode": "test", "port": 0, "delays": AT_ONCE, "terminals": terminals} | changes
+        def started(*, gateway: str = "vnpay", ipn_url: str = "", **changes: Any) -> Driver:
+            given = {
+                "mode": "test",
+                "port": 0,
+                "delays": AT_ONCE,
+                "terminals": {TERMINAL: (SECRET, ipn_url or f"{tiny_hub.url}/vnpay/test")},
+                "momo": {PARTNER: (ACCESS_KEY, SECRET_KEY)},
+                "zalopay": {APP: (KEY1, KEY2)},
+            } | changes
             life = stack.enter_context(ExitStack())
-            driver = Driver(life.enter_context(serving(SimulatorConfig(**given))), tiny_hub)
+            driver = Driver(life.enter_context(serving(SimulatorConfig(**given))), tiny_hub, gateway)
             life.callback(driver.http.close)
             driver.stop = life.close
             return driver

@@ -81,7 +81,7 @@ def test_a_query_tells_the_refund_and_nothing_of_the_payment(driver):
     assert driver.ask_refund(refund).raw_code == "00/00/01"
     assert driver.ask_refund(refund).outcome is U, "that the payment stands does not prove that no refund does"
     told = driver.refund(refund)
-    assert driver.ask_refund(refund) == told
+    assert driver.ask_refund(refund) == replace(told, names_try=False), "asked about the order, it names no try"
     assert driver.ask(order).outcome is Outcome.UNKNOWN
 
 

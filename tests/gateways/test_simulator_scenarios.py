@@ -108,6 +108,25 @@ def test_a_wrong_amount_is_told_until_the_tries_run_out_and_the_books_are_right(
     assert driver.ask(order).amount == 150_000
 
 
+def test_another_currency_is_told_and_the_books_are_right(simulator):
+    driver = simulator(tries=2)
+    order = driver.order("PH1")
+    driver.decide(order, scenario="other_currency")
+    driver.tried("PH1", 2)
+    assert "vnp_CurrCode=USD" in driver.books("PH1")["ipns"][0]["query"]
+    assert [verdict for verdict, _ in driver.hub.heard] == [Verdict.MALFORMED] * 2
+    assert driver.ask(order).outcome is S
+
+
+def test_days_late_is_due_in_days_and_a_query_knows_at_once(simulator):
+    driver = simulator(delays=Delays())
+    order = driver.order("PH1")
+    driver.decide(order, scenario="days_late")
+    (ipn,) = driver.books("PH1")["ipns"]
+    assert ipn["due_at"] - time.time() > 2 * 86_400
+    assert (ipn["tries"], driver.ask(order).outcome) == ([], S)
+
+
 def test_late_money_is_held_until_the_order_has_expired(simulator):
     driver = simulator()
     expires_at = datetime.now(UTC) + timedelta(seconds=2)  # one at least: VNPAY writes whole seconds

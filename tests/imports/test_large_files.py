@@ -13,6 +13,8 @@ from payhub.imports.errors import FileRefused
 from payhub.imports.reading import MAX_ROWS, read
 from payhub.imports.tables import FEES, GRANTS
 
+pytestmark = pytest.mark.heavy
+
 ROWS = 100_000
 
 

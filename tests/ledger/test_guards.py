@@ -99,7 +99,7 @@ def test_a_position_is_given_once(books) -> None:
         ),
         (
             "UPDATE callback SET attempt_id = NULL",
-            "every verified callback is accounted for: it names its attempt, or nobody's order and a discrepancy does",
+            "every verified callback names its attempt, or waits, or stands before a person",
         ),
     ],
 )

@@ -33,7 +33,7 @@ from payhub.payments.refunds import sending
 from payhub.staff import people
 
 FOREVER = 1e8
-ENDPOINTS = text("UPDATE gateway_account SET endpoints = jsonb_build_object('pay', :pay ::text, 'api', :api ::text)")
+ENDPOINTS = text("UPDATE gateway_account SET endpoints = jsonb_build_object('pay', :pay ::text, 'api', :api ::text) WHERE gateway = 'vnpay'")
 LEFT = """
 SELECT number, greatest(0, amount - coalesce((
     SELECT sum(r.amount) FROM refund_line r JOIN refund ON refund.id = r.refund_id

@@ -19,6 +19,8 @@ from payhub.hub import Hub, build
 from payhub.people import jobs
 from payhub.ring import rotation
 
+pytestmark = pytest.mark.heavy
+
 NEWER = f"1:{base64.b64encode(bytes(range(32))).decode()}"
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from payhub import jobs, scheduling
 
+pytestmark = pytest.mark.heavy
+
 BOTH = {"webhooks.jobs.relay": 1, "webhooks.jobs.deliver_due": 1}
 
 

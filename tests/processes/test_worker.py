@@ -14,6 +14,8 @@ from sqlalchemy import select
 from payhub import jobs
 from payhub.events import Event
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def queue(valkey):

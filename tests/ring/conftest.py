@@ -195,7 +195,9 @@ def callbacks(hub) -> Callable[[int], None]:
     return fill
 
 
-_COLUMNS = text("SELECT column_name FROM information_schema.columns WHERE table_name = 'callback' AND is_nullable = 'NO'")
+_COLUMNS = text(
+    "SELECT column_name FROM information_schema.columns WHERE table_name = 'callback' AND is_nullable = 'NO' AND column_default IS NULL"
+)
 _GIVEN = {"id", "gateway_account_id"}
 _VALUES = {
     "verdict": "'forged'", "last_verdict": "'forged'", "method": "'GET'", "source": "'203.0.113.9'", "headers": "'{}'", "times": "1",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, text
 
-from payhub.app import registry
+from payhub.app import registry, serving
 from payhub.cli.keys import keys
 from payhub.crypto import Keyring
+from payhub.db import SEALS_WITH
 from payhub.ledger.prove import prove
 from payhub.ring import rotation, standing
 from payhub.ring.standing import RingUnfit
@@ -39,13 +41,27 @@ def enter(with_ring):
 
 
 @pytest.fixture
-def leave(hub):
-    """End the process that has yesterday's ring: the test's own hub."""
+def leave(hub, settings):
+    """End the process that has yesterday's ring, the test's own hub; a server notices a connection's end a moment later."""
+    sealing = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = :name")
 
     def close() -> None:
         hub.db.close()
+        looking, until = create_engine(settings.database.url), time.monotonic() + 10
+        with looking.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            while connection.scalar(sealing, {"name": f"{SEALS_WITH}{hub.keyring.newest}"}):
+                assert time.monotonic() < until, "it stays connected"
+                time.sleep(0.01)
+        looking.dispose()
 
     return close
+
+
+def test_a_web_process_that_lacks_a_key_in_use_does_not_serve(enter, rings, with_ring, monkeypatch) -> None:
+    enter(rings.old)
+    monkeypatch.setattr("payhub.app.make_hub", lambda: with_ring(rings.new))
+    with pytest.raises(RingUnfit, match="lacks a version that still opens values"):
+        serving()
 
 
 def test_a_process_that_lacks_a_key_in_use_does_not_start(enter, rings, said) -> None:

@@ -24,6 +24,8 @@ from payhub.payments import attempts, checks
 from payhub.payments.refunds import sending
 from payhub.ring import rotation
 
+pytestmark = pytest.mark.heavy
+
 PAYER = {"name": "Nguyễn Văn An", "id_number": "001099012345", "phone": "0912345678", "email": "an@example.com"}
 WORKED_S, PAID, ERASED = 4.0, 20, 4
 
@@ -185,7 +187,11 @@ def test_rotation_and_erasure_while_a_load_runs_leave_nothing_lost_and_nothing_b
     assert rows("SELECT count(*) FROM refund WHERE state NOT IN ('approved', 'submitted', 'succeeded')") == [(0,)]
     assert rows("SELECT count(*) FROM payment WHERE erased_at IS NOT NULL") == [(len(office.erased),)]
     gone = len(office.erased)
-    assert [held.count(name) for name in ("payer.record", "payer.contact", "payment.words")] == [payments, payments - gone, payments - gone]
+    assert [held.count(name) for name in ("payer.record", "payer.contact", "payment.words")] == [
+        payments,
+        payments - gone,
+        payments - gone,
+    ]
     assert rows("SELECT count(*), count(DISTINCT version), min(version) FROM payer_index") == [(4 * (payments - gone), 1, 1)]
     broken = [law for law in prove(office.hub.db.engine, registry().laws) if not law.holds]
     assert broken == []

@@ -248,9 +248,21 @@ def test_a_working_hub_tells_nobody(processes, valkey, hub, keys, order, comes_t
         send("GET", f"/pay/{UNUSED}"), send("GET", "/metrics"),
     ]  # fmt: skip
     # The secret that is live signs an order and verifies what comes back, right and wrong.
-    started = send("POST", f"{urlsplit(answers[0].json()['checkout_url']).path}/start", data={"way": "vnpay-main", "form_token": str(uuid.uuid4())}, allow_redirects=False)
+    started = send(
+        "POST",
+        f"{urlsplit(answers[0].json()['checkout_url']).path}/start",
+        data={"way": "vnpay-main", "form_token": str(uuid.uuid4())},
+        allow_redirects=False,
+    )
     [reference] = parse_qs(urlsplit(started.headers["Location"]).query)["vnp_TxnRef"]
-    told = {"Amount": "100", "TmnCode": "PAYHUB01", "TxnRef": reference, "ResponseCode": "00", "TransactionStatus": "00", "TransactionNo": "1"}
+    told = {
+        "Amount": "100",
+        "TmnCode": "PAYHUB01",
+        "TxnRef": reference,
+        "ResponseCode": "00",
+        "TransactionStatus": "00",
+        "TransactionNo": "1",
+    }
     called = [send("GET", f"/callbacks/vnpay/vnpay-main?{sign(secret, **told)}") for secret in (DEVELOPMENT_SECRET, GATEWAY)]
     assert [answer.json()["RspCode"] for answer in called] == ["04", "97"]
     answers += [started, *called]

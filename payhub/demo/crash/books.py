@@ -1,4 +1,4 @@
-"""What a round left behind, read once from every side: the hub's rows, the gateway's books, what portals were told and heard."""
+"""What a round left behind, read once from every side: the hub's rows, the gateways' books, what portals were told and heard."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import text
 
+from payhub.demo.closing import is_paid
 from payhub.demo.crash.portal import PersistentPortal
 from payhub.demo.seed import TOLD
-from payhub.demo.simulator import ACCOUNT
 from payhub.hub import Hub
 from payhub.ids import public_id
 
@@ -21,8 +21,8 @@ _ATTEMPTS = text(
     SELECT attempt.reference, attempt.state, attempt.applied, attempt.confirmed, attempt.payment_id,
            attempt.state IN ('created', 'started', 'unknown') AND attempt.order_expires_at < now() AS overdue,
            booked.facts, booked.receivable, receipt.reason AS held,
-           ARRAY (SELECT kind FROM discrepancy WHERE key = :account || '/payment/' || attempt.reference) AS kinds
-    FROM attempt
+           ARRAY (SELECT kind FROM discrepancy WHERE key = account.code || '/payment/' || attempt.reference) AS kinds
+    FROM attempt JOIN gateway_account AS account ON account.id = attempt.gateway_account_id
     CROSS JOIN LATERAL (
       SELECT coalesce(array_agg(DISTINCT journal.id || ' ' || journal.fact), '{}') AS facts,
              coalesce(sum(posting.amount), 0)::bigint AS receivable
@@ -106,7 +106,7 @@ class Books:
     @property
     def taken(self) -> dict[str, int]:
         """The money that the gateway has, by reference."""
-        return {reference: order["amount"] for reference, order in self.orders.items() if order["status"] == "00"}
+        return {reference: order["amount"] for reference, order in self.orders.items() if is_paid(order)}
 
     @property
     def gave(self) -> Counter[str]:
@@ -119,11 +119,11 @@ class Books:
     @property
     def returned(self) -> set[str]:
         """The orders whose money the gateway took back and said so: a message that was never taken cannot be known."""
-        return {reference for reference, order in self.orders.items() if order["status"] == "04" and _heard_of(order)}
+        return {reference for reference, order in self.orders.items() if order["state"] == "reversed" and _heard_of(order)}
 
 
 def _heard_of(order: Mapping[str, Any]) -> bool:
-    return any(tried["rsp_code"] in {"00", "02"} for ipn in order["ipns"] if ipn["tells"] == "reversal" for tried in ipn["tries"])
+    return any(tried["end"] == "accepted" for ipn in order["ipns"] if ipn["tells"] == "reversal" for tried in ipn["tries"])
 
 
 def read(hub: Hub, gateway: Mapping[str, Any], portals: Sequence[PersistentPortal]) -> Books:
@@ -137,7 +137,7 @@ def read(hub: Hub, gateway: Mapping[str, Any], portals: Sequence[PersistentPorta
                 row.state, row.applied, row.confirmed or 0, public_id("pay", row.payment_id, mode), row.overdue, row.facts,
                 row.receivable, row.held, row.kinds,
             )
-            for row in connection.execute(_ATTEMPTS, {"account": ACCOUNT})
+            for row in connection.execute(_ATTEMPTS)
         }  # fmt: skip
         refunds = {
             public_id("ref", row.id, mode): Refund(

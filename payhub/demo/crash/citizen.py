@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from payhub.demo.citizen import Citizen, Form, reference_of
+from payhub.demo.citizen import Citizen, Form, leads_away
 from payhub.demo.crash.portal import AGAIN_S, PATIENCE_S
 from payhub.demo.errors import DemoFailed
 from payhub.demo.stories import Case
@@ -33,8 +33,8 @@ class PatientCitizen(Citizen):
     `references` are the orders that were brought to the bank.
     """
 
-    def __init__(self, over: threading.Event) -> None:
-        super().__init__()
+    def __init__(self, over: threading.Event, way: str = "") -> None:
+        super().__init__(way)
         self._over, self.failures, self.references = over, Counter[str](), list[str]()
         self._http.hooks["response"].append(self._look)
 
@@ -49,10 +49,11 @@ class PatientCitizen(Citizen):
             used.add(form.token)
             pay_url = self._pressed(url, form, story.clicks)
             # Where the payment takes no more tries, pressing Pay leads back to its page.
-            if pay_url is None or urlsplit(pay_url).path == urlsplit(url).path:
+            if pay_url is None or not leads_away(pay_url, url):
                 return
-            self.references.append(reference_of(pay_url))
             try:
+                reference = self._until_answered(partial(self.look, pay_url))
+                self.references += [reference] if reference else []
                 self._until_answered(partial(self.decide, pay_url, decision, scenario, comes_back=story.comes_back))
             except _Expired:
                 return

@@ -83,7 +83,7 @@ class Load:
         if story.expires_s is not None:
             body["expires_at"] = (datetime.now(UTC) + timedelta(seconds=max(story.expires_s, _EXPIRES_S))).isoformat()
         payment = portal.ask(body, twice=story.repeats > 1)
-        with PatientCitizen(self._over) as citizen:
+        with PatientCitizen(self._over, case.way) as citizen:
             try:
                 citizen.pay(payment["checkout_url"], case)
             finally:

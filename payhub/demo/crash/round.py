@@ -31,14 +31,17 @@ from payhub.demo.quiet import Quiet, books
 from payhub.demo.run import start_processes
 from payhub.demo.seed import seed as fill
 from payhub.demo.stories import BASKETS
-from payhub.demo.surroundings import Surroundings, alone, checkout, emptied, empty_stores, free_ports
+from payhub.demo.surroundings import Surroundings, alone, checkout, emptied, empty_stores, endpoints_at, free_ports
 from payhub.hub import Hub
 
 TRIES = 12
-DELAYS = Delays(ipn_s=0.0, retry_s=1.0, timeout_s=10.0, slow_s=1.5, twice_s=1.0, reversed_s=2.0, late_s=3.0, refund_s=1.5)
+DELAYS = Delays(
+    ipn_s=0.0, retry_s=1.0, timeout_s=10.0, slow_s=1.5, twice_s=1.0, reversed_s=2.0, late_s=3.0, refund_s=1.5, refund_soon_s=1.0
+)
+_ORDER_S = 8
 TOLD = {
     "PAYHUB_WEB__WORKERS": "2",
-    "PAYHUB_PAYMENTS__ORDER_S": "8",
+    "PAYHUB_PAYMENTS__ORDER_S": f"{_ORDER_S}",
     "PAYHUB_PAYMENTS__LADDER_S": "2,4,6,8,9,10,11,12,14,16,18,20,22",
     "PAYHUB_PAYMENTS__REFUND_CONFIRM_S": "3",
     "PAYHUB_JOBS__REFUNDS_S": "1",
@@ -148,18 +151,18 @@ def _scene(home: Path, seed: int, size: Size) -> Iterator[_Scene]:
         # Whatever is connected now will not be for long.
         hub.db.close()
         service = stack.enter_context(Service(root, surroundings.logs, {**surroundings.environment, **TOLD}))
-        start_processes(service, surroundings, simulator.configure(surroundings, seed=seed, delays=DELAYS, tries=TRIES))
+        told = simulator.configure(surroundings, seed=seed, delays=DELAYS, tries=TRIES, order_s=_ORDER_S)
+        start_processes(service, surroundings, told)
         stage = Stage(stores, service, seed, sending=lambda: line.busy or not size.patient)
         refunds = Refunds(surroundings.simulator_url, treasury, parts=size.patient)
         yield _Scene(hub, surroundings, portals, refunds, line, service, stage, over)
 
 
 def _fill(hub: Hub, surroundings: Surroundings, portals: Mapping[str, PersistentPortal], line: Line) -> None:
-    endpoints = surroundings.gateway_endpoints
     seeded = fill(
         hub,
         surroundings.sample,
-        endpoints_of={**endpoints, "api": endpoints["api"].replace(line.gateway, line.url)},
+        endpoints_of=endpoints_at(surroundings.simulator_url, line.url),
         origins={code: [portal.origin] for code, portal in portals.items()},
         webhook_urls={code: portal.webhook_url for code, portal in portals.items()},
     )
@@ -191,7 +194,7 @@ def _ask_again(scene: _Scene) -> None:
 def _come_to_rest(scene: _Scene, size: Size, say: Say) -> None:
     say("  waiting for rest")
     scene.service.wait_for_answer(f"{scene.surroundings.base_url}/readyz")
-    quiet = _Quiet(scene.hub.db.engine, scene.surroundings.simulator_url, TRIES)
+    quiet = _Quiet(scene.hub.db.engine, scene.surroundings.simulator_url)
     quiet.patient = size.patient
     scene.service.wait_until(quiet.reached, lambda: str(quiet), QUIET_S)
 

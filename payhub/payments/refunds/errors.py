@@ -14,6 +14,16 @@ class NotRefundable(PayHubError):
     title: ClassVar[Text] = Text("Số tiền yêu cầu hoàn vượt quá số còn hoàn được", "More is asked back than can be refunded")
 
 
+class GatewayRefundsNothing(PayHubError):
+    """The gateway that took the money gives none back when it is asked to."""
+
+    code, status = "gateway_refunds_nothing", 422
+    title: ClassVar[Text] = Text(
+        "Đơn vị thanh toán đã thu khoản này không hỗ trợ hoàn tiền qua hệ thống",
+        "The gateway that took this money gives none back through the hub",
+    )
+
+
 class RefundNotRetriable(PayHubError):
     """Only a refund that failed is sent again."""
 

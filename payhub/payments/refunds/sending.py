@@ -18,14 +18,15 @@ from gateways.base import Query, RefundNotice, RefundOrder
 from gateways.errors import GatewayError
 from payhub import ids, log
 from payhub.accounts.models import GatewayAccount
+from payhub.calling import call
 from payhub.db import word
-from payhub.exchange import ExchangeError, NotReached, send
+from payhub.exchange import ExchangeError, NotReached
 from payhub.hub import Hub
 from payhub.payments.models import Attempt
 from payhub.payments.notices import refund_by_form
 from payhub.payments.refunds.changing import Giving, giving, latest_try
 from payhub.payments.refunds.models import Refund, RefundTry
-from payhub.payments.refunds.service import fits
+from payhub.payments.refunds.service import fits, refundable
 from payhub.payments.refunds.words import answered, not_reached
 from payhub.payments.states import UNANSWERED, AttemptState, RefundState, TryState
 
@@ -65,10 +66,16 @@ def _send(hub: Hub, refund_id: uuid.UUID) -> None:
         sent = _write_try(hub, giving(hub, session, refund_id, now))
     if sent is None:
         return
-    gateway, protocol = hub.gateways[sent.account.gateway], hub.registers.protocol_accounts[sent.account.id]
+    gateway, protocol = refundable(hub, sent.account), hub.registers.protocol_accounts[sent.account.id]
+    try:
+        request = gateway.refund(protocol, sent.order)
+    except ValueError as error:
+        _log.error("refund.not_expressible", gateway=sent.account.code, why=str(error))
+        not_reached(hub, refund_id, sent.try_id)
+        return
     notice = None
     try:
-        notice = refund_by_form(gateway.refunded(protocol, sent.order, send(gateway.refund(protocol, sent.order))))
+        notice = refund_by_form(gateway.refunded(protocol, sent.order, call(hub, sent.account, request)))
     except NotReached:
         not_reached(hub, refund_id, sent.try_id)
         return
@@ -95,7 +102,7 @@ def _write_try(hub: Hub, it: Giving) -> _Sent | None:
     if not again and not fits(it):
         _give_up(it)
         return None
-    row = _next_try(it, last)
+    row = _next_try(hub, it, last)
     if row is None:
         refund.next_at = it.now + timedelta(seconds=_BUSY_S)
         return None
@@ -111,12 +118,13 @@ def _write_try(hub: Hub, it: Giving) -> _Sent | None:
     return _Sent(it.account, order_of(refund, row, it.attempt), row.id)
 
 
-def _next_try(it: Giving, last: RefundTry | None) -> RefundTry | None:
+def _next_try(hub: Hub, it: Giving, last: RefundTry | None) -> RefundTry | None:
     """Write the next try; None where a refund of the same money in another payment, which has other locks, was sent just now."""
+    asked_at, protocol = it.now.replace(microsecond=0), hub.registers.protocol_accounts[it.account.id]
     written = insert(RefundTry).values(
         id=ids.new_id(), refund_id=it.refund.id, attempt_id=it.attempt.id, gateway_account_id=it.account.id,
-        number=last.number + 1 if last else 1, reference=ids.new_code(), state=TryState.CREATED,
-        asked_at=it.now.replace(microsecond=0), checks=0,
+        number=last.number + 1 if last else 1, state=TryState.CREATED, asked_at=asked_at, checks=0,
+        reference=refundable(hub, it.account).refund_reference(protocol, ids.new_code(), asked_at),
     )  # fmt: skip
     unanswered = RefundTry.state.in_([word(state) for state in sorted(UNANSWERED)])
     alone = written.on_conflict_do_nothing(index_elements=["attempt_id"], index_where=unanswered)
@@ -160,10 +168,11 @@ def _ask(hub: Hub, row: RefundTry) -> None:
 
 def _word(hub: Hub, account: GatewayAccount, order: RefundOrder) -> RefundNotice | None:
     """Return the gateway's verified word on a try, or None where there is none that can be used."""
-    gateway, protocol = hub.gateways[account.gateway], hub.registers.protocol_accounts[account.id]
+    gateway, protocol = refundable(hub, account), hub.registers.protocol_accounts[account.id]
     query = Query(order.reference, order.asked_at, ids.new_id().hex, hub.clock.now(), _CLIENT_IP)
     try:
-        return refund_by_form(gateway.refund_queried(protocol, order, query, send(gateway.query_refund(protocol, order, query))))
+        response = call(hub, account, gateway.query_refund(protocol, order, query))
+        return refund_by_form(gateway.refund_queried(protocol, order, query, response))
     except ExchangeError:
         return None
     except GatewayError as error:

@@ -11,13 +11,15 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from gateways.base import Refundable
 from payhub import ids
+from payhub.accounts.models import GatewayAccount
 from payhub.errors import FieldProblem, InvalidInput, NotFound, Text
 from payhub.hub import Hub
 from payhub.payments import closing
 from payhub.payments.models import Allocation, Attempt, Payment, UnappliedReceipt
 from payhub.payments.refunds.changing import Giving, giving
-from payhub.payments.refunds.errors import NotRefundable, RefundNotRetriable
+from payhub.payments.refunds.errors import GatewayRefundsNothing, NotRefundable, RefundNotRetriable
 from payhub.payments.refunds.models import Refund, RefundLine
 from payhub.payments.refunds.standing import LineStanding, available, lines_of
 from payhub.payments.states import RefundState
@@ -39,6 +41,7 @@ def request(
     if payment.erased_at is not None and data.get("note"):
         raise InvalidInput([FieldProblem("/note", "payer_erased", _ERASED)])
     source = _of_receipt(hub, session, payment, data) if data.get("unapplied") else _of_lines(session, payment, data["lines"])
+    refundable(hub, hub.registers.gateway_accounts_by_id[source.attempt.gateway_account_id])
     now, refund_id = hub.clock.now(), ids.new_id()
     note = hub.keyring.seal(data["note"].encode(), f"refund note {refund_id}") if data.get("note") else None
     refund = Refund(
@@ -141,6 +144,14 @@ def _content(refund: Refund, source: _Source) -> dict[str, Any]:
         "method": refund.method,
         "reason": refund.reason,
     }
+
+
+def refundable(hub: Hub, account: GatewayAccount) -> Refundable:
+    """Return an account's protocol; raise `GatewayRefundsNothing` where it cannot give money back."""
+    gateway = hub.gateways[account.gateway]
+    if not isinstance(gateway, Refundable):
+        raise GatewayRefundsNothing
+    return gateway
 
 
 def fits(it: Giving) -> bool:

@@ -16,7 +16,7 @@ from payhub.http import accepts, api_blueprint, raises, requires, returns, the_h
 from payhub.idempotency import idempotent
 from payhub.payments.models import Payment
 from payhub.payments.refunds import outcomes, presenting, service
-from payhub.payments.refunds.errors import NotRefundable, RefundDecided, RefundNotRetriable
+from payhub.payments.refunds.errors import GatewayRefundsNothing, NotRefundable, RefundDecided, RefundNotRetriable
 from payhub.payments.refunds.models import Refund
 from payhub.payments.refunds.schemas import NewOutcome, NewRefund, RefundList, RefundView, StaffRefundView
 from payhub.staff.errors import AlreadyProposed, NotTheProposer, ProposalDecided, ProposalVoid, RoleMissing
@@ -33,7 +33,7 @@ _VIEW = RefundView()
 @idempotent
 @accepts(NewRefund)
 @returns(RefundView, 201)
-@raises(NotRefundable, *idempotency.ERRORS)
+@raises(GatewayRefundsNothing, NotRefundable, *idempotency.ERRORS)
 def request(data: dict[str, Any], payment_id: str) -> Response:
     """Ask for money to be given back; a person of the treasury approves it before anything moves."""
     portal = g.caller.portal
@@ -107,7 +107,7 @@ def retry(refund_id: str) -> Response:
 @idempotent
 @accepts(NewRefund)
 @returns(RefundView, 201)
-@raises(RoleMissing, NotRefundable, *idempotency.ERRORS)
+@raises(RoleMissing, GatewayRefundsNothing, NotRefundable, *idempotency.ERRORS)
 def request_by_person(data: dict[str, Any], payment_id: str) -> Response:
     """Ask, as a person, for money of any payment to be given back; another person approves it."""
 

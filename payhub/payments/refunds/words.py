@@ -115,7 +115,8 @@ def _close(row: RefundTry, state: TryState, it: Giving) -> None:
 def _confirm(hub: Hub, it: Giving, row: RefundTry, notice: RefundNotice | None) -> None:
     """A gateway that took a refund may still refuse it at the bank. Only its word on this very refund corrects ours."""
     it.refund.next_at = None
-    this = notice is not None and notice.transaction is not None and notice.transaction == row.gateway_transaction
+    numbered = notice is not None and notice.transaction is not None and notice.transaction == row.gateway_transaction
+    this = numbered or (notice is not None and notice.names_try)
     if notice is not None and this and notice.outcome == RefundOutcome.REFUSED and notice.amount in {None, it.refund.amount}:
         row.raw_code = notice.raw_code
         fail(it, row, "refused")

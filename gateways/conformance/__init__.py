@@ -1,0 +1,24 @@
+"""What every gateway must pass, whoever wrote it. For tests: it needs pytest and hypothesis, and nothing that runs imports it.
+
+A gateway's test file says what only the gateway knows (`Given`), and inherits the rest:
+
+    class TestContract(Contract):
+        gateway = Example()
+        ...
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(*(f"gateways.conformance.{name}" for name in ("asking", "forms", "given", "meanings", "signatures")))
+
+from gateways.conformance.asking import Asking  # noqa: E402
+from gateways.conformance.forms import Forms  # noqa: E402
+from gateways.conformance.given import Given, Said  # noqa: E402
+from gateways.conformance.meanings import Meanings  # noqa: E402
+from gateways.conformance.signatures import Signatures  # noqa: E402
+
+__all__ = ["Contract", "Given", "Said"]
+
+
+class Contract(Signatures, Forms, Meanings, Asking):
+    """The contract of the hub with every gateway's protocol."""

@@ -1,0 +1,62 @@
+"""The ways to pay that the hub has: each gateway account with each method it offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateways.base import Method
+from payhub.accounts.models import GatewayAccount
+from payhub.hub import Hub
+from payhub.registers import Registers
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One gateway account by one of its methods."""
+
+    account: GatewayAccount
+    method: Method
+
+    @property
+    def code(self) -> str:
+        """As in the page's form."""
+        return f"{self.account.code}/{self.method.name}" if self.method.name else self.account.code
+
+    @property
+    def minimum(self) -> int:
+        """The least it takes, minor units."""
+        return max(self.account.minimum, self.method.minimum)
+
+    @property
+    def maximum(self) -> int:
+        """The most it takes, minor units."""
+        return min(self.account.maximum, self.method.maximum)
+
+    def takes(self, amount: int, currency: str) -> bool:
+        """Whether a payment of this amount can be paid this way."""
+        return self.account.currency == currency and self.minimum <= amount <= self.maximum
+
+
+def open_ways(hub: Hub, registers: Registers, now: datetime) -> Sequence[Way]:
+    """Return the ways that are in use now, in the accounts' order."""
+    return [way for account in registers.gateway_accounts.values() if _in_use(hub, account, now) for way in _ways_of(hub, account)]
+
+
+def way_of(hub: Hub, registers: Registers, code: str, now: datetime) -> Way | None:
+    """Return the way that a form names, or None where it is not in use."""
+    account = registers.gateway_accounts.get(code.partition("/")[0])
+    if account is None or not _in_use(hub, account, now):
+        return None
+    return next((way for way in _ways_of(hub, account) if way.code == code), None)
+
+
+def _in_use(hub: Hub, account: GatewayAccount, now: datetime) -> bool:
+    return account.gateway in hub.gateways and account.opened_at <= now and (account.closed_at is None or now < account.closed_at)
+
+
+def _ways_of(hub: Hub, account: GatewayAccount) -> Sequence[Way]:
+    known = hub.gateways[account.gateway].methods
+    chosen = [method for method in known if method.name in account.methods]
+    return [Way(account, method) for method in chosen or known[:1]]
