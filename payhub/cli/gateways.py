@@ -13,18 +13,10 @@ from payhub.accounts import holds
 from payhub.accounts.models import HOLD_REASONS, GatewayHold
 from payhub.accounts.standing import standings
 from payhub.clock import LOCAL
-from payhub.errors import Unauthenticated
 from payhub.hub import Hub
-from payhub.staff.errors import RoleMissing
-from payhub.staff.people import authenticate_person
+from payhub.staff import terminal
 
 _reason = click.option("--reason", type=click.Choice(HOLD_REASONS), required=True)
-_token = click.option(
-    "--token-file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The file that holds your personal token.",
-)
 
 
 @click.group("gateways", invoke_without_command=True)
@@ -38,7 +30,7 @@ def gateways(context: click.Context) -> None:
 @gateways.command("hold")
 @click.argument("account")
 @_reason
-@_token
+@terminal.token_file
 @click.pass_obj
 def hold(hub: Callable[[], Hub], account: str, reason: str, token_file: Path) -> None:
     """Offer ACCOUNT to nobody, at once, until it is released; attempts that are under way go on."""
@@ -49,7 +41,7 @@ def hold(hub: Callable[[], Hub], account: str, reason: str, token_file: Path) ->
 @gateways.command("release")
 @click.argument("account")
 @_reason
-@_token
+@terminal.token_file
 @click.pass_obj
 def release(hub: Callable[[], Hub], account: str, reason: str, token_file: Path) -> None:
     """Offer ACCOUNT again."""
@@ -58,12 +50,7 @@ def release(hub: Callable[[], Hub], account: str, reason: str, token_file: Path)
 
 
 def _act(hub: Hub, act: Callable[..., GatewayHold], account: str, reason: str, token_file: Path) -> None:
-    with hub.db.session() as session:
-        person = authenticate_person(hub, session, token_file.read_text(encoding="utf-8").strip())
-    if person is None:
-        raise Unauthenticated
-    if not person.may(*holds.MAY):
-        raise RoleMissing
+    person = terminal.person(hub, token_file, *holds.MAY)
     with hub.db.session() as session:
         act(session, account, reason, person.principal, hub.clock.now())
 

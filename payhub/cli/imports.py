@@ -12,9 +12,7 @@ import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.orm import Session
 
-from payhub.errors import Unauthenticated
 from payhub.hub import Hub
 from payhub.imports import announcing, presenting, service
 from payhub.imports.problems import Problem
@@ -22,26 +20,12 @@ from payhub.imports.service import Checked
 from payhub.imports.specs import Register
 from payhub.imports.standing import export
 from payhub.imports.tables import REGISTERS
-from payhub.staff.errors import RoleMissing
-from payhub.staff.people import Person, authenticate_person
+from payhub.staff import terminal
 
 GetHub = Callable[[], Hub]
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
-_token = click.option("--token-file", type=_file, help="The file that holds your token.")
 _limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many are listed.")
 _json = click.option("--json", "as_json", is_flag=True, help="Write everything as JSON.")
-
-
-def _person(hub: Hub, session: Session, token_file: Path | None, *roles: str) -> Person:
-    """Return who holds the token; raise where nobody does, or they are not trusted with this."""
-    if token_file is None:
-        raise click.UsageError("--token-file is needed: whoever proposes is a person")
-    person = authenticate_person(hub, session, token_file.read_text(encoding="utf-8").strip())
-    if person is None:
-        raise Unauthenticated
-    if not person.may(*roles):
-        raise RoleMissing
-    return person
 
 
 def _group(register: Register) -> click.Group:
@@ -62,7 +46,7 @@ def _group(register: Register) -> click.Group:
     @group.command("import")
     @click.argument("file", type=_file)
     @click.option("--dry-run", is_flag=True, help="Show every change; write nothing.")
-    @_token
+    @terminal.token_file_if_any
     @_json
     @_limit
     @click.pass_obj
@@ -74,8 +58,10 @@ def _group(register: Register) -> click.Group:
         if checked.plan.problems or dry_run:
             _show(checked, as_json=as_json, limit=limit)
             sys.exit(1 if checked.plan.problems else 0)
+        if token_file is None:
+            raise click.UsageError("--token-file is needed: whoever proposes is a person")
+        person = terminal.person(hub(), token_file, "admin")
         with hub().db.session() as session:
-            person = _person(hub(), session, token_file, "admin")
             made = service.propose(hub(), session, register, body, person.principal, file.name)
             shown = presenting.imported(hub(), session, made, limit=1)
         if as_json:
@@ -215,12 +201,12 @@ def announcements(hub: GetHub, agency: str | None, limit: int) -> None:
 @click.argument("agency")
 @click.argument("purpose")
 @click.option("--reason", required=True, help="Why, in a sentence.")
-@_token
+@terminal.token_file
 @click.pass_obj
-def stop(hub: GetHub, agency: str, purpose: str, reason: str, token_file: Path | None) -> None:
+def stop(hub: GetHub, agency: str, purpose: str, reason: str, token_file: Path) -> None:
     """Stop what has not taken effect yet of AGENCY's accounts for PURPOSE, a kind of fee; the one in force stays."""
+    person = terminal.person(hub(), token_file, *announcing.MAY_STOP)
     with hub().db.session() as session:
-        person = _person(hub(), session, token_file, *announcing.MAY_STOP)
         for account in announcing.stop(hub(), session, agency, purpose, reason, person):
             masked = announcing.masked(account.number)
             click.echo(f"stopped {masked} of {agency}, which would have taken effect on {account.valid_from}")

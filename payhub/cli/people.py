@@ -14,20 +14,14 @@ from pathlib import Path
 import click
 
 from payhub import ids
-from payhub.errors import NotFound, Unauthenticated
+from payhub.errors import NotFound
 from payhub.hub import Hub
 from payhub.people import erasure, jobs, service
 from payhub.people.models import FIELDS
-from payhub.staff.errors import RoleMissing
-from payhub.staff.people import Person, authenticate_person
+from payhub.staff import terminal
+from payhub.staff.people import Person
 
 _FIELD = "What they are found by; the value is asked for."
-_token = click.option(
-    "--token-file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The file that holds your personal token.",
-)
 
 
 @click.group("people")
@@ -38,11 +32,11 @@ def people() -> None:
 @people.command("find")
 @click.option("--field", type=click.Choice(FIELDS), required=True, help=_FIELD)
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many, the newest first.")
-@_token
+@terminal.token_file
 @click.pass_obj
 def find(hub: Callable[[], Hub], field: str, limit: int, token_file: Path) -> None:
     """List the payments of one person, with who pays masked; the audit has who asked."""
-    person = _person(hub(), token_file, "clerk", "auditor")
+    person = terminal.person(hub(), token_file, "clerk", "auditor")
     with hub().db.session() as session:
         found = service.search(hub(), session, person.id, field=field, value=_value(field), limit=limit)
     for shown in found["data"]:
@@ -56,13 +50,13 @@ def find(hub: Callable[[], Hub], field: str, limit: int, token_file: Path) -> No
 @click.option("--payment", "payments", multiple=True, help="Id of a payment; may be repeated.")
 @click.option("--field", type=click.Choice(FIELDS), help=_FIELD)
 @click.option("--reason", type=click.Choice(erasure.REASONS), default=erasure.REASONS[0], show_default=True)
-@_token
+@terminal.token_file
 @click.pass_obj
 def erase(hub: Callable[[], Hub], payments: Sequence[str], field: str | None, reason: str, token_file: Path) -> None:
     """Propose that nobody sees any more who pays: by payments, or all of whoever is found; another person approves it."""
     if bool(payments) == bool(field):
         raise click.UsageError("give either --payment or --field")
-    person = _person(hub(), token_file, "clerk")
+    person = terminal.person(hub(), token_file, "clerk")
     wanted = list(_found(hub(), person, field, _value(field))) if field else [_read(hub(), each) for each in payments]
     if not wanted:
         raise click.ClickException("nothing is found by this")
@@ -104,17 +98,6 @@ def _read(hub: Hub, public: str) -> uuid.UUID:
     if payment_id is None:
         raise NotFound
     return payment_id
-
-
-def _person(hub: Hub, token_file: Path, *roles: str) -> Person:
-    """Return who holds the token, if they have one of these roles."""
-    with hub.db.session() as session:
-        person = authenticate_person(hub, session, token_file.read_text(encoding="utf-8").strip())
-    if person is None:
-        raise Unauthenticated
-    if not person.may(*roles):
-        raise RoleMissing
-    return person
 
 
 COMMANDS = (people,)

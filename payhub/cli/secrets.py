@@ -11,23 +11,16 @@ import click
 
 from payhub import ids
 from payhub.clock import LOCAL
-from payhub.errors import InvalidInput, Text, Unauthenticated
+from payhub.errors import InvalidInput
 from payhub.hub import Hub
 from payhub.secrets import presenting, service
 from payhub.secrets.states import SecretState
-from payhub.staff.errors import RoleMissing
-from payhub.staff.people import Person, authenticate_person
+from payhub.staff import terminal
 
 _OPEN = (SecretState.PROPOSED.value, SecretState.LIVE.value)
 _STDIN = Path("-")
 _file = partial(
     click.option, "--file", "path", type=click.Path(path_type=Path, allow_dash=True), help="Where it is; - is standard input."
-)
-_token = click.option(
-    "--token-file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The file that holds your personal token.",
 )
 
 
@@ -42,18 +35,6 @@ def _read(path: Path) -> str:
         raise click.ClickException(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise click.ClickException("the secret is not text in UTF-8") from None
-
-
-def _person(hub: Hub, token_file: Path, *roles: str) -> Person:
-    """Return who holds the token, if they have one of these roles."""
-    with hub.db.session() as session:
-        person = authenticate_person(hub, session, token_file.read_text(encoding="utf-8").strip())
-    if person is None:
-        unknown = Text(f"{token_file} không chứa mã cá nhân còn hiệu lực", f"{token_file} holds no token that is in force")
-        raise Unauthenticated(unknown)
-    if not person.may(*roles):
-        raise RoleMissing
-    return person
 
 
 class _Named(click.Group):
@@ -92,7 +73,7 @@ def list_(hub: Callable[[], Hub], kind: str | None, everything: bool, limit: int
 @click.option("--use", help="Gateway: the protocol's name for it; portal: inbound or outbound.")
 @_file(required=False)
 @click.option("--generate", is_flag=True, help="Make one and show it, this once.")
-@_token
+@terminal.token_file
 @click.pass_obj
 def add(
     hub: Callable[[], Hub], *, kind: str, owner: str, use: str | None, path: Path | None, generate: bool, token_file: Path
@@ -100,7 +81,7 @@ def add(
     """Add a secret of OWNER: of a gateway or portal it waits for another person to approve it."""
     if (path is None) is not generate:
         raise click.UsageError("say --file or --generate: a secret never stands on a command line")
-    person, of = _person(hub(), token_file, "admin"), presenting.kind_of(kind)
+    person, of = terminal.person(hub(), token_file, "admin"), presenting.kind_of(kind)
     given = _read(path) if path else None
     with hub().db.session() as session:
         added = service.add(hub(), session, of, of.find(session, owner), person.principal, use=use, given=given)
@@ -113,11 +94,11 @@ def add(
 @secrets.command("retire")
 @click.argument("secret", metavar="ID")
 @click.option("--last", is_flag=True, help="Even if no other one is live: nothing is signed or verified then.")
-@_token
+@terminal.token_file
 @click.pass_obj
 def retire(hub: Callable[[], Hub], secret: str, last: bool, token_file: Path) -> None:  # noqa: FBT001 - click's way
     """Retire secret ID: of a gateway or portal once another person has approved it. What it was is destroyed."""
-    person = _person(hub(), token_file, "admin")
+    person = terminal.person(hub(), token_file, "admin")
     with hub().db.session() as session:
         of, row = service.find(hub(), session, secret)
         proposal = service.retire(hub(), session, of, row, person.principal, last=last)
@@ -128,11 +109,11 @@ def retire(hub: Callable[[], Hub], secret: str, last: bool, token_file: Path) ->
 @secrets.command("compare")
 @click.argument("secret", metavar="ID")
 @_file(required=True)
-@_token
+@terminal.token_file
 @click.pass_obj
 def compare(hub: Callable[[], Hub], secret: str, path: Path, token_file: Path) -> None:
     """Tell whether secret ID is the one you hold, before you approve it; exit 1 where it is another."""
-    person, text = _person(hub(), token_file, "admin", "approver"), _read(path)
+    person, text = terminal.person(hub(), token_file, "admin", "approver"), _read(path)
     with hub().db.session() as session:
         same = service.compare(hub(), session, *service.find(hub(), session, secret), text, person.principal)
     click.echo("the same" if same else "another")

@@ -11,9 +11,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from payhub.errors import Unauthenticated
 from payhub.hub import Hub
-from payhub.staff import people, presenting, service
+from payhub.staff import people, presenting, service, terminal
 from payhub.staff.errors import ProposalVoid
 from payhub.staff.models import ROLES
 from payhub.staff.states import ProposalState
@@ -117,21 +116,12 @@ def _line(shown: dict[str, Any]) -> str:
 @click.option(
     "--totp", prompt="Code", hide_input=True, help="The six digits the authenticator shows; asked for where it is not here."
 )
-@click.option(
-    "--token-file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The file that holds your token.",
-)
+@terminal.token_file
 @click.pass_obj
 def approve(hub: Callable[[], Hub], proposal_id: str, totp: str, token_file: Path) -> None:
     """Approve proposal ID, which somebody else made."""
     wanted, now = presenting.read_id(hub(), proposal_id), hub().clock.now()
-    with hub().db.session() as session:
-        person = service.authenticate_person(hub(), session, token_file.read_text(encoding="utf-8").strip())
-    if person is None:
-        raise Unauthenticated
-    confirmed = service.confirm(hub(), wanted, person, totp, now)
+    confirmed = service.confirm(hub(), wanted, terminal.person(hub(), token_file), totp, now)
     with hub().db.session() as session:
         approved = service.approve_confirmed(hub(), session, confirmed, now)
         shown = presenting.describe(hub(), session, [approved])[0]

@@ -9,17 +9,13 @@ import click
 import orjson
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.orm import Session
 
-from payhub.errors import Unauthenticated
 from payhub.hub import Hub
-from payhub.staff.errors import RoleMissing
-from payhub.staff.people import Person, authenticate_person
+from payhub.staff import terminal
 from webhooks.callbacks import presenting, replaying
 from webhooks.callbacks.schemas import STANDINGS, VERDICTS
 
 GetHub = Callable[[], Hub]
-_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group("callbacks")
@@ -62,23 +58,13 @@ def show(hub: GetHub, callback: str) -> None:
 @group.command("replay")
 @click.argument("callback")
 @click.option("--reason", type=click.Choice(replaying.REPLAY_REASONS), required=True)
-@click.option("--token-file", type=_file, required=True, help="The file that holds your token.")
+@terminal.token_file
 @click.pass_obj
 def replay(hub: GetHub, callback: str, reason: str, token_file: Path) -> None:
     """Let CALLBACK be heard again, as if it came now; twice does nothing more."""
+    person = terminal.person(hub(), token_file, "clerk", "approver")
     with hub().db.session() as session:
-        person = _person(hub(), session, token_file)
         done = replaying.replay(hub(), session, presenting.read_id(hub(), callback), person.id, reason)
         shown = presenting.describe(hub(), session, [done.row])[0]
     proof = "verifies" if done.verifies else "does not verify with the secrets that are live now"
     click.echo(f"{shown['id']}  {proof}: {done.said}; it is {shown['standing']}")
-
-
-def _person(hub: Hub, session: Session, token_file: Path) -> Person:
-    """Return who holds the token; raise where nobody does, or they are not trusted with this."""
-    person = authenticate_person(hub, session, token_file.read_text(encoding="utf-8").strip())
-    if person is None:
-        raise Unauthenticated
-    if not person.may("clerk", "approver"):
-        raise RoleMissing
-    return person
