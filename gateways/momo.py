@@ -31,6 +31,7 @@ from gateways.base import (
 )
 from gateways.codes import raw
 from gateways.errors import Forged, Malformed
+from gateways.fields import checked, required
 from gateways.http import flat_json, json_object, parameters, plain, text
 from gateways.momo_codes import CODES, METHODS, REFUND_CODES
 from gateways.momo_fields import (
@@ -47,13 +48,11 @@ from gateways.momo_fields import (
     URL,
     answers,
     asked,
-    checked,
     dong,
     instant,
     matches,
     order_info,
     question,
-    required,
     result,
     signed,
     transaction,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateways.base import Account, Request
 from gateways.errors import Malformed
+from gateways.fields import checked, formed, required
 from gateways.signing import mac, verifies
 
 CURRENCY = "VND"
@@ -87,43 +88,23 @@ def matches(told: Mapping[str, str], **expected: str) -> None:
             raise Malformed(f"{name} is of another question")
 
 
-def required(told: Mapping[str, str], name: str) -> str:
-    """Read a field that must be there. Raises Malformed."""
-    if not told.get(name):
-        raise Malformed(f"{name} is missing")
-    return told[name]
-
-
 def result(told: Mapping[str, str]) -> str:
     """Read resultCode. Raises Malformed."""
-    return _of_form(_CODE, "resultCode", required(told, "resultCode"))
+    return formed(_CODE, "resultCode", required(told, "resultCode"))
 
 
 def dong(told: Mapping[str, str]) -> int | None:
     """Read amount, whole dong. Raises Malformed."""
     amount = told.get("amount", "")
-    return int(_of_form(_AMOUNT, "amount", amount)) if amount else None
+    return int(formed(_AMOUNT, "amount", amount)) if amount else None
 
 
 def transaction(told: Mapping[str, str]) -> str | None:
     """Read transId; 0 means none. Raises Malformed."""
     number = told.get("transId", "")
-    return _of_form(NUMBER, "transId", number) if number.strip("0") else None
+    return formed(NUMBER, "transId", number) if number.strip("0") else None
 
 
 def instant(milliseconds: str) -> datetime:
     """Read responseTime. Raises Malformed."""
-    return _EPOCH + timedelta(milliseconds=int(_of_form(MILLISECONDS, "responseTime", milliseconds)))
-
-
-def checked(form: re.Pattern[str], name: str, value: str) -> str:
-    """Give the value back if it is of the form. Raises ValueError."""
-    if not form.fullmatch(value):
-        raise ValueError(f"{name} is not of the form MoMo takes")
-    return value
-
-
-def _of_form(form: re.Pattern[str], name: str, value: str) -> str:
-    if not form.fullmatch(value):
-        raise Malformed(f"{name} is not of its form")
-    return value
+    return _EPOCH + timedelta(milliseconds=int(formed(MILLISECONDS, "responseTime", milliseconds)))

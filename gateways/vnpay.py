@@ -31,6 +31,7 @@ from gateways.base import (
 )
 from gateways.codes import raw
 from gateways.errors import Forged, Malformed
+from gateways.fields import checked, required
 from gateways.http import Parameter, json_answer, parameters, text
 from gateways.signing import FORMS, form_encoded, mac, verifies
 from gateways.vnpay_codes import CODES, REFUND_CODES
@@ -41,10 +42,8 @@ from gateways.vnpay_fields import (
     REQUEST_ID,
     VERSION,
     belongs,
-    checked,
     dong,
     instant,
-    required,
     signed_line,
     transaction,
     verified_line,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from gateways.base import Account, Request, Response
 from gateways.errors import Forged, Malformed
+from gateways.fields import GMT7, checked, zoned
 from gateways.http import answered_json, post_json
 from gateways.signing import mac, verifies
 
 VERSION = "2.1.0"
 CURRENCY = "VND"
-GMT7 = timezone(timedelta(hours=7))
 REFERENCE = re.compile(r"[0-9A-Za-z._-]{1,100}")
 REQUEST_ID = re.compile(r"[0-9A-Za-z]{1,32}")
 AMOUNT_END = 10**10
@@ -50,13 +50,6 @@ def belongs(account: Account, told: Mapping[str, str]) -> None:
         raise Malformed("vnp_CurrCode is not VND")
 
 
-def required(told: Mapping[str, str], name: str) -> str:
-    """Read a field that must be there. Raises Malformed."""
-    if not told.get(name):
-        raise Malformed(f"{name} is missing")
-    return told[name]
-
-
 def transaction(told: Mapping[str, str]) -> str | None:
     """Read vnp_TransactionNo; noughts mean none."""
     number = told.get("vnp_TransactionNo", "")
@@ -85,16 +78,7 @@ def instant(text: str) -> datetime | None:
 
 def written(name: str, at: datetime) -> str:
     """Write a time as VNPAY does. Raises ValueError for one without its zone."""
-    if at.tzinfo is None:
-        raise ValueError(f"{name}: a time without its zone")
-    return at.astimezone(GMT7).strftime("%Y%m%d%H%M%S")
-
-
-def checked(form: re.Pattern[str], name: str, value: str) -> str:
-    """Give the value back if it is of the form. Raises ValueError."""
-    if not form.fullmatch(value):
-        raise ValueError(f"{name} is not of the form VNPAY takes")
-    return value
+    return zoned(name, at).astimezone(GMT7).strftime("%Y%m%d%H%M%S")
 
 
 def _joined(names: Iterable[str], fields: Mapping[str, str]) -> bytes:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from gateways.base import Account, RefundNotice, RefundOrder, RefundOutcome, Request, Response
 from gateways.codes import raw
+from gateways.fields import checked, required
 from gateways.vnpay_codes import REFUND_CODES
 from gateways.vnpay_fields import (
     AMOUNT_END,
@@ -17,10 +18,8 @@ from gateways.vnpay_fields import (
     REQUEST_ID,
     VERSION,
     belongs,
-    checked,
     dong,
     instant,
-    required,
     signed_line,
     transaction,
     verified_line,

@@ -30,6 +30,7 @@ from gateways.base import (
 )
 from gateways.codes import raw
 from gateways.errors import Forged, Malformed
+from gateways.fields import checked, formed
 from gateways.http import flat_json, parameters, text
 from gateways.signing import verifies
 from gateways.zalopay_codes import AMOUNT_END, ANSWERS, CODES, METHODS, PREFERRED, REFUND_CODES
@@ -53,9 +54,7 @@ from gateways.zalopay_fields import (
     absent,
     answered,
     app_id,
-    checked,
     day,
-    formed,
     instant,
     milliseconds,
     number,

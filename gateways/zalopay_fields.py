@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from gateways.base import Account, Request, Response
 from gateways.errors import Malformed
+from gateways.fields import GMT7, checked, formed, zoned
 from gateways.http import answered_json
 from gateways.signing import form_encoded, mac
 
 CURRENCY = "VND"
-GMT7 = timezone(timedelta(hours=7))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHORTEST_S, LONGEST_S = 300, 2_592_000
 EMBEDDED_LENGTH, DESCRIPTION_LENGTH = 1024, 256
@@ -63,32 +63,14 @@ def app_id(account: Account) -> str:
     return checked(APP, "terminal", account.terminal)
 
 
-def checked(form: re.Pattern[str], name: str, value: str) -> str:
-    """Give the value back if it is of the form. Raises ValueError."""
-    if not form.fullmatch(value):
-        raise ValueError(f"{name} is not of the form ZaloPay takes")
-    return value
-
-
 def day(name: str, at: datetime) -> str:
     """Write a day as ZaloPay begins its references, in GMT+7. Raises ValueError for a time without its zone."""
-    if at.tzinfo is None:
-        raise ValueError(f"{name}: a time without its zone")
-    return at.astimezone(GMT7).strftime("%y%m%d")
+    return zoned(name, at).astimezone(GMT7).strftime("%y%m%d")
 
 
 def milliseconds(name: str, at: datetime) -> int:
     """Write an instant as ZaloPay does. Raises ValueError for a time without its zone."""
-    if at.tzinfo is None:
-        raise ValueError(f"{name}: a time without its zone")
-    return (at - EPOCH) // timedelta(milliseconds=1)
-
-
-def formed(form: re.Pattern[str], name: str, value: str) -> str:
-    """Give a value that was told back if it is of the form. Raises Malformed."""
-    if not form.fullmatch(value):
-        raise Malformed(f"{name} is missing or of another form")
-    return value
+    return (zoned(name, at) - EPOCH) // timedelta(milliseconds=1)
 
 
 def number(name: str, value: str) -> str | None:
