@@ -7,19 +7,21 @@ opened and committed at the edge (a view, a job, a command) and never held while
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    CursorResult,
     Date,
     DateTime,
     Engine,
+    Executable,
     LargeBinary,
     MetaData,
     Text,
@@ -122,6 +124,12 @@ def _engine(settings: DatabaseSettings, size: int, name: str) -> Engine:
             "tcp_user_timeout": 20_000,
         },
     )
+
+
+def rows_written(session: Session, statement: Executable, binds: Mapping[str, Any] | None = None) -> int:
+    """Execute a statement that writes many rows, of which the session holds none, and return how many it wrote."""
+    result = session.execute(statement, binds, execution_options={"synchronize_session": False})
+    return cast("CursorResult[Any]", result).rowcount
 
 
 def word(value: str | int) -> ColumnElement[Any]:

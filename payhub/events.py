@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from payhub.db import Base
+from payhub.db import Base, rows_written
 
 
 class Event(Base):
@@ -55,5 +55,4 @@ _NUMBER = text(
 
 def number_committed(session: Session, limit: int = 5000) -> int:
     """Give the next positions to committed events that have none; return how many. The caller holds the relay's lock."""
-    result = session.execute(_NUMBER, {"limit": limit})
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return rows_written(session, _NUMBER, {"limit": limit})

@@ -37,7 +37,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from payhub.crypto import decrypt, encrypt
-from payhub.db import Base, Database
+from payhub.db import Base, Database, rows_written
 from payhub.errors import PayHubError, Text
 from payhub.http import View, the_hub
 
@@ -244,5 +244,4 @@ def sweep(session: Session, now: datetime, kept_s: int, limit: int = 10_000) -> 
         .limit(limit)
         .cte("old")
     )
-    result = session.execute(delete(Idempotency).where(Idempotency.owner_id == old.c.owner_id, Idempotency.key == old.c.key))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return rows_written(session, delete(Idempotency).where(Idempotency.owner_id == old.c.owner_id, Idempotency.key == old.c.key))

@@ -10,6 +10,7 @@ from sqlalchemy import extract, select, update
 from sqlalchemy.orm import Session
 
 from payhub.clock import local_date
+from payhub.db import rows_written
 from payhub.people.holders import Holder
 from payhub.people.terms import People
 from reconciliation.models import Settlement
@@ -24,7 +25,7 @@ def _sweep(session: Session, terms: People, now: datetime, limit: int) -> int:
     years = extract("year", Settlement.period_on).in_(terms.years_over(local_date(now)))
     old = select(Settlement.id).where(years, Settlement.body_key.is_not(None)).limit(limit)
     gone = update(Settlement).where(Settlement.id.in_(old)).values(body_key=None, body=None)
-    return int(session.execute(gone.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
+    return rows_written(session, gone)
 
 
 def _nobody(_session: Session, _limit: int) -> Sequence[uuid.UUID]:

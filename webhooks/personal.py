@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from payhub.db import rows_written
 from payhub.payments.models import Attempt, Payment
 from payhub.people.holders import Holder
 from payhub.people.terms import People
@@ -34,7 +35,7 @@ def _left(session: Session, limit: int) -> Sequence[uuid.UUID]:
 
 def _destroy(session: Session, which: ColumnElement[bool]) -> int:
     gone = update(Callback).where(which, Callback.raw_key.is_not(None)).values(raw_key=None, raw=None)
-    return int(session.execute(gone.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
+    return rows_written(session, gone)
 
 
 HOLDER = Holder("callbacks", _forget, _sweep, _left)

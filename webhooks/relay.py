@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from payhub import events
-from payhub.db import Database
+from payhub.db import Database, rows_written
 from payhub.events import Event
 from webhooks.models import WebhookEndpoint
 
@@ -67,6 +67,5 @@ def _fan_out(session: Session, now: datetime, batch: int) -> tuple[bool, int]:
     ).all()
     told = 0
     for after in places:
-        result = session.execute(_FAN_OUT, {"after": after, "upto": min(after + batch, head), "now": now})
-        told += int(result.rowcount)  # type: ignore[attr-defined]
+        told += rows_written(session, _FAN_OUT, {"after": after, "upto": min(after + batch, head), "now": now})
     return any(after + batch < head for after in places), told

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from payhub.db import rows_written
 from payhub.hub import Hub
 from payhub.inbox.settings import Callbacks
 from webhooks.models import Callback
@@ -75,5 +76,4 @@ def _counted(
 def sweep(session: Session, now: datetime, limit: int = 10_000) -> int:
     """Forget unverified messages older than 30 days; return how many."""
     old = select(Callback.id).where(Callback.digest.is_(None), Callback.received_at < now - KEPT).limit(limit)
-    result = session.execute(delete(Callback).where(Callback.id.in_(old)))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return rows_written(session, delete(Callback).where(Callback.id.in_(old)))

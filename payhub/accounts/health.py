@@ -25,6 +25,8 @@ from payhub.clock import Clock
 _log = log.get(__name__)
 _SLICE_S = 10
 _HOUR_S = 3600
+_AWAY_S = 10
+"""How long Valkey is left alone after it did not answer: a store that hangs must not make every page wait for it."""
 
 
 class Condition(StrEnum):
@@ -60,6 +62,7 @@ class Health:
         self._own: dict[str, tuple[float, int]] = {}
         """Breakers as this process knows them, for when Valkey is away: Unix time of the next probe, and how many failed."""
         self._read: dict[str, tuple[float, Standing]] = {}
+        self._away_until = 0.0
 
     def heard(self, account_id: uuid.UUID, *, good: bool, seconds: float = 0.0) -> None:
         """Count a call, or an outcome that says as much."""
@@ -78,11 +81,7 @@ class Health:
             if known is not None and 0 <= now - known[0] < self.rules.fresh_s:
                 return known[1]
             counted = self._take(account)
-        try:
-            found = self._shared(account, counted, now)
-        except RedisError as error:
-            _log.warning("health.counted_alone", kind=type(error).__name__)
-            found = self._alone(account, counted, now)
+        found = self._shared_if_there(account, counted, now) or self._alone(account, counted, now)
         with self._lock:
             self._read[account] = (now, found)
         return found
@@ -99,6 +98,17 @@ class Health:
     def _slices(self, now: float) -> Sequence[int]:
         last = int(now // _SLICE_S)
         return range(last - self.rules.window_s // _SLICE_S, last + 1)
+
+    def _shared_if_there(self, account: str, counted: Mapping[int, list[int]], now: float) -> Standing | None:
+        """Return what all processes count, or None while Valkey is away: it is asked again later, and not by every page."""
+        if now < self._away_until:
+            return None
+        try:
+            return self._shared(account, counted, now)
+        except RedisError as error:
+            self._away_until = self._now() + _AWAY_S
+            _log.warning("health.counted_alone", kind=type(error).__name__)
+            return None
 
     def _shared(self, account: str, counted: Mapping[int, list[int]], now: float) -> Standing:
         hour = int(now // _HOUR_S)

@@ -51,6 +51,10 @@ class GatewayAccount(Base):
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
+    def in_use(self, at: datetime) -> bool:
+        """Whether the contract holds at an instant."""
+        return self.opened_at <= at and (self.closed_at is None or at < self.closed_at)
+
 
 class GatewayTerms(Base):
     """The terms of an account from a date on: treasury cut-off and calendar, days of grace for its files."""

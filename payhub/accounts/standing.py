@@ -21,11 +21,10 @@ def standings(hub: Hub, session: Session) -> Sequence[dict[str, Any]]:
     found = []
     for account in registers.gateway_accounts.values():
         standing, held = hub.health.standing(account.id), registers.held.get(account.id)
-        in_use = account.opened_at <= now and (account.closed_at is None or now < account.closed_at)
         found.append({
             "account": account.code,
             "gateway": account.gateway,
-            "condition": "held" if held else standing.condition.value if in_use else "closed",
+            "condition": "held" if held else standing.condition.value if account.in_use(now) else "closed",
             "calls": standing.calls,
             "bad": standing.bad,
             "rate": standing.rate,

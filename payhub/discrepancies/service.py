@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from payhub import ids
+from payhub.db import rows_written
 from payhub.discrepancies.models import KINDS
 
 
@@ -102,8 +103,7 @@ def open_many(session: Session, findings: Iterable[Finding], now: datetime, acto
         raise ValueError(f"not a kind of discrepancy: {', '.join(sorted(map(str, unknown)))}")
     if not rows:
         return 0
-    result = session.execute(_OPEN, {"findings": rows, "now": now, "actor": actor})
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return rows_written(session, _OPEN, {"findings": rows, "now": now, "actor": actor})
 
 
 def open_(
@@ -141,5 +141,4 @@ def resolve(
     if not wanted:
         return 0
     pairs = [{"id": discrepancy_id, "act_id": ids.new_id()} for discrepancy_id in wanted]
-    result = session.execute(_RESOLVE, {"wanted": pairs, "act": act, "actor": actor, "now": now, "data": dict(data or {})})
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return rows_written(session, _RESOLVE, {"wanted": pairs, "act": act, "actor": actor, "now": now, "data": dict(data or {})})

@@ -112,7 +112,7 @@ def _values(
 
 def _new(way: Way, values: dict[str, Any], row: Any) -> Started:
     return Started(
-        attempt_id=values["attempt_id"], account=way.account, reference=values["reference"], method=way.method.name,
+        account=way.account, reference=values["reference"], method=way.method.name,
         ordered_at=values["now"], amount=row.total, currency=row.currency, payment_reference=row.reference, language=row.language,
         client_ip=values["client_ip"],
     )  # fmt: skip
@@ -129,7 +129,7 @@ def _sent_before(hub: Hub, payment_id: uuid.UUID, form_token: uuid.UUID, client_
         return None
     attempt, payment = found
     return Started(
-        attempt_id=attempt.id, account=hub.registers.gateway_accounts_by_id[attempt.gateway_account_id],
+        account=hub.registers.gateway_accounts_by_id[attempt.gateway_account_id],
         reference=attempt.reference, method=attempt.method or "", ordered_at=attempt.ordered_at, amount=attempt.amount,
         currency=attempt.currency, payment_reference=payment.reference, language=payment.language,
         client_ip=attempt.client_ip or client_ip, pay_url=attempt.pay_url, asked_before=True,

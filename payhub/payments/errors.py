@@ -35,13 +35,6 @@ class AgencyNotGranted(PayHubError):
     )
 
 
-class NotPayable(PayHubError):
-    """The payment takes no new attempt: paid, cancelled, expired, or on its way there."""
-
-    code, status = "not_payable", 409
-    title: ClassVar[Text] = Text("Khoản này không còn nhận thanh toán", "This payment takes no more attempts")
-
-
 class GatewayNotOffered(PayHubError):
     """No such way to pay, or not for this amount."""
 

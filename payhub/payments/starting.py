@@ -6,7 +6,6 @@ says; anything else is unknown, and the attempt is asked about.
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,7 +27,6 @@ _log = log.get(__name__)
 class Started:
     """An attempt that is written, and what its order is made of."""
 
-    attempt_id: uuid.UUID
     account: GatewayAccount
     reference: str
     method: str

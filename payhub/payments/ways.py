@@ -53,7 +53,7 @@ def way_of(hub: Hub, registers: Registers, code: str, now: datetime) -> Way | No
 
 
 def _in_use(hub: Hub, account: GatewayAccount, now: datetime) -> bool:
-    return account.gateway in hub.gateways and account.opened_at <= now and (account.closed_at is None or now < account.closed_at)
+    return account.gateway in hub.gateways and account.in_use(now)
 
 
 def _ways_of(hub: Hub, account: GatewayAccount) -> Sequence[Way]:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Text, Uuid, bindparam, column, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from payhub.db import rows_written
 from payhub.payments.refunds.models import Refund
 from payhub.people.holders import Holder
 from payhub.people.terms import People
@@ -44,7 +45,7 @@ def _sweep_notes(session: Session, terms: People, now: datetime, limit: int) -> 
 
 def _destroy_notes(session: Session, which: ColumnElement[bool]) -> int:
     gone = update(Refund).where(which, Refund.note_key.is_not(None)).values(note_key=None, note=None)
-    return int(session.execute(gone.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
+    return rows_written(session, gone)
 
 
 def _no_notes(_session: Session, _limit: int) -> Sequence[uuid.UUID]:
@@ -77,8 +78,7 @@ def _sweep_words(session: Session, terms: People, now: datetime, limit: int) -> 
 
 def _destroy_words(session: Session, which: ColumnElement[bool]) -> int:
     gone = {"words_key": None, "words": None, "reason_key": None, "reason": None}
-    done = session.execute(update(Proposal).where(which, _WRITTEN).values(gone).execution_options(synchronize_session=False))
-    return int(done.rowcount)  # type: ignore[attr-defined]
+    return rows_written(session, update(Proposal).where(which, _WRITTEN).values(gone))
 
 
 def _written_later(session: Session, limit: int) -> Sequence[uuid.UUID]:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from payhub import log
 from payhub.crypto import CryptoError, Keyring, Sealed
+from payhub.db import rows_written
 from payhub.hub import Hub
 from payhub.ring import standing
 from payhub.ring.models import KeyRotation
@@ -70,8 +71,7 @@ def _begin(hub: Hub, target: int, names: Sequence[str]) -> None:
         begun = 0
         for name in names:
             fresh = {"target": target, "value": name, "done": 0, "failed": 0, "passed_over": 0, "started_at": now}
-            added = session.execute(insert(KeyRotation).values(**fresh).on_conflict_do_nothing())
-            begun += added.rowcount  # type: ignore[attr-defined]
+            begun += rows_written(session, insert(KeyRotation).values(**fresh).on_conflict_do_nothing())
         # What is finished is looked through again: a process of yesterday's ring may have sealed something since.
         finished = (KeyRotation.target == target, KeyRotation.finished_at.is_not(None))
         session.execute(update(KeyRotation).where(*finished).values(last_id=None, failed=0, passed_over=0, finished_at=None))
@@ -157,7 +157,7 @@ def _replace(session: Session, value: SealedValue, again: Sequence[_Again]) -> i
         "ids": [each.id for each in again], "befores": [each.before for each in again],
         "keys": [each.sealed.key for each in again], "datas": [each.sealed.data for each in again],
     }  # fmt: skip
-    return int(session.execute(statement, binds).rowcount) if again else 0  # type: ignore[attr-defined]
+    return rows_written(session, statement, binds) if again else 0
 
 
 def _finish(hub: Hub, target: int) -> int:

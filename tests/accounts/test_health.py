@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Callable
 
@@ -130,12 +131,35 @@ def test_without_valkey_each_process_goes_by_its_own_counts(clock, account) -> N
     assert health.standing(account).condition is Condition.WELL
 
 
+def test_a_valkey_that_hangs_is_waited_for_once_in_a_while_and_not_by_every_page(clock, account) -> None:
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        health = Health(Redis(port=mute.getsockname()[1], socket_timeout=0.05), clock, RULES)
+        health._redis.connection_pool.connection_class = counting(asked, health._redis.connection_pool.connection_class)
+        for _ in range(9):
+            assert health.standing(account).condition is Condition.WELL
+            fresh(clock)
+        tried = len(asked)
+        clock.pass_(seconds=10)
+        health.standing(account)
+    assert (tried, len(asked)) == (1, 2)
+
+
+def counting(asked: list[int], kind: type) -> type:
+    class Counted(kind):
+        def connect(self, *arguments, **named):
+            asked.append(1)
+            return super().connect(*arguments, **named)
+
+    return Counted
+
+
 def test_counts_are_kept_for_valkey_to_come_back(hub, clock, account) -> None:
     health = Health(Redis.from_url("unix:///nowhere/valkey.sock"), clock, RULES)
     told(health, account, 1, 5)
     health.standing(account)
     health._redis = hub.redis
-    fresh(clock)
+    clock.pass_(seconds=10)
     told(health, account, 0, 5)
     assert health.standing(account).condition is Condition.FAILING
     assert Health(hub.redis, clock, RULES).standing(account).calls == 11
