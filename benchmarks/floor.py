@@ -92,7 +92,7 @@ def _listen(stage: Stage) -> tuple[Sequence[Sent], Sequence[Sent]]:
 def _heard(engine: Engine) -> Iterator[list[Sent]]:
     sent: list[Sent] = []
 
-    def hear(connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:  # noqa: FBT001
+    def hear(connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:  # noqa: FBT001 - SQLAlchemy calls it so
         if many or not connection.connection.dbapi_connection.autocommit:
             raise FloorFailed("a life-cycle is no longer made of single statements, and the floor knows nothing else")
         sent.append(Sent(statement, dict(parameters)))

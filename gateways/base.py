@@ -13,6 +13,7 @@ from gateways.errors import Malformed
 from gateways.records import (
     Account,
     Answer,
+    Bank,
     Incoming,
     Method,
     Notice,
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "Answer",
+    "Bank",
     "Gateway",
     "Incoming",
+    "ListsBanks",
     "Method",
     "Notice",
     "Order",
@@ -56,7 +59,7 @@ __all__ = [
 class Gateway(ABC):
     """One protocol. Every method is pure; those that read raise `Forged` or `Malformed`.
 
-    What a gateway can do besides taking money is what it inherits: `Queryable`, `Refundable`.
+    What a gateway can do besides taking money is what it inherits: `Queryable`, `Refundable`, `ListsBanks`.
     """
 
     name: ClassVar[str]
@@ -79,7 +82,7 @@ class Gateway(ABC):
     def start(self, account: Account, order: Order) -> Redirect | Request:
         """Where to send the citizen, or what to ask the gateway first (then `started` reads the answer)."""
 
-    def started(self, account: Account, order: Order, response: Response) -> Redirect | Notice:  # noqa: ARG002
+    def started(self, account: Account, order: Order, response: Response) -> Redirect | Notice:  # noqa: ARG002 - a wallet's reads it
         """Read the answer to `start`: where to send the citizen, or what the gateway says of the order instead."""
         raise Malformed("an order of this gateway starts without asking it")
 
@@ -114,7 +117,7 @@ class Refundable(Queryable):
     refund_codes: ClassVar[Codes[RefundOutcome]]
     """What its codes mean of a try at giving back."""
 
-    def refund_reference(self, account: Account, code: str, asked_at: datetime) -> str:  # noqa: ARG002
+    def refund_reference(self, account: Account, code: str, asked_at: datetime) -> str:  # noqa: ARG002 - a gateway that dates its references reads them
         """Our reference for the try at giving back that has this code, unique for ever within the account."""
         return code
 
@@ -133,3 +136,18 @@ class Refundable(Queryable):
     @abstractmethod
     def refund_queried(self, account: Account, order: RefundOrder, query: Query, response: Response) -> RefundNotice:
         """Verify and read the answer to `query_refund`."""
+
+
+class ListsBanks(Gateway):
+    """A gateway that says which banks a citizen may choose before being sent there. Nothing depends on the list."""
+
+    most_banks: ClassVar[int] = 60
+    """It is shown on a small page: of a longer list the first ones are taken, in the gateway's own order."""
+
+    @abstractmethod
+    def banks_request(self, account: Account) -> Request:
+        """Ask for the account's banks. It reads only, so it may be repeated, and is not waited for long."""
+
+    @abstractmethod
+    def banks(self, response: Response) -> tuple[Bank, ...]:
+        """Read the answer to `banks_request`, no code twice; what of it cannot be read is left out. Raises Malformed."""

@@ -41,12 +41,17 @@ def text(name: str, value: bytes) -> str:
 
 def json_object(body: bytes) -> dict[str, object]:
     """Read a JSON object in UTF-8; numbers stay the text they were sent as. Raises Malformed, also for a name given twice."""
-    try:
-        read = json.loads(body.decode(), parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_once)
-    except (ValueError, RecursionError):
-        raise Malformed("the body is not JSON") from None
+    read = _json(body)
     if not isinstance(read, dict):
         raise Malformed("the body is not a JSON object")
+    return read
+
+
+def json_list(body: bytes) -> list[object]:
+    """Read a JSON array in the same way."""
+    read = _json(body)
+    if not isinstance(read, list):
+        raise Malformed("the body is not a JSON array")
     return read
 
 
@@ -65,9 +70,14 @@ def flat_json(body: bytes, wanted: Collection[str] | None = None) -> dict[str, s
 
 def answered_json(response: Response, wanted: Collection[str] | None = None) -> dict[str, str]:
     """Read a flat JSON answer (`flat_json`). Raises Malformed when its status is not 200."""
+    return flat_json(answered(response), wanted)
+
+
+def answered(response: Response) -> bytes:
+    """Return the body of an answer. Raises Malformed when its status is not 200."""
     if response.status != 200:
         raise Malformed(f"the answer's status is {response.status}")
-    return flat_json(response.body, wanted)
+    return response.body
 
 
 def post_json(url: str, document: Mapping[str, str]) -> Request:
@@ -79,6 +89,13 @@ def post_json(url: str, document: Mapping[str, str]) -> Request:
 def json_answer(document: Mapping[str, str]) -> Answer:
     """Answer 200 with JSON, ASCII only."""
     return Answer(200, "application/json", json.dumps(document, separators=(",", ":")).encode())
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body.decode(), parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise Malformed("the body is not JSON") from None
 
 
 def _once(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:

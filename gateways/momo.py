@@ -84,7 +84,7 @@ class Momo(Refundable):
     codes = CODES
     refund_codes = REFUND_CODES
 
-    def reference(self, code: str, created_at: datetime) -> str:  # noqa: ARG002
+    def reference(self, code: str, created_at: datetime) -> str:  # noqa: ARG002 - the contract names it
         """orderId, and requestId of create: the attempt's code as it is."""
         return code
 

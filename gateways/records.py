@@ -82,6 +82,7 @@ class Order:
     callback_url: str = ""
     """Where the gateway is to send its word, for protocols that are told with each order."""
     method: str = ""
+    """The name of one of the gateway's methods, or the code of a bank that the citizen chose from its list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,3 +213,14 @@ class Method:
     minimum: int = 1
     maximum: int = 10**15
     """Minor units that the gateway takes this way, both included; the account's own limits hold besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """One bank that a citizen may choose before being sent to the gateway; its code is then the order's method."""
+
+    code: str
+    name: str
+    """As the gateway writes it, for people; it is neither empty nor holds what cannot be printed."""
+    method: str
+    """The name of the method it belongs to; empty where the gateway does not say, so that it fits only the citizen's own choice."""

@@ -1,4 +1,4 @@
-"""VNPAY's payment gateway, vnp_Version 2.1.0: pay page, return, IPN, querydr and refund.
+"""VNPAY's payment gateway, vnp_Version 2.1.0: pay page, return, IPN, querydr, refund and list of banks.
 
 Endpoints of an account: `pay` (.../paymentv2/vpcpay.html) and `api` (.../merchant_webapi/api/transaction). Signatures are
 HMAC-SHA512 in hex. VNPAY writes amounts in hundredths of a dong and times in GMT+7 as yyyyMMddHHmmss.
@@ -15,7 +15,9 @@ from datetime import datetime
 from gateways.base import (
     Account,
     Answer,
+    Bank,
     Incoming,
+    ListsBanks,
     Method,
     Notice,
     Order,
@@ -34,6 +36,7 @@ from gateways.errors import Forged, Malformed
 from gateways.fields import checked, required
 from gateways.http import Parameter, json_answer, parameters, text
 from gateways.signing import FORMS, form_encoded, mac, verifies
+from gateways.vnpay_banks import read_banks, request_banks
 from gateways.vnpay_codes import CODES, REFUND_CODES
 from gateways.vnpay_fields import (
     AMOUNT_END,
@@ -72,7 +75,7 @@ _BANK = re.compile("[0-9A-Za-z]{0,20}")
 _DISPUTED = str.maketrans({character: f"%{ord(character):02X}" for character in "*~()!'"})
 
 
-class Vnpay(Refundable):
+class Vnpay(Refundable, ListsBanks):
     """The VNPAY protocol. Orders and queries that it cannot express raise ValueError; messages raise Forged or Malformed."""
 
     name = "vnpay"
@@ -86,7 +89,7 @@ class Vnpay(Refundable):
     codes = CODES
     refund_codes = REFUND_CODES
 
-    def reference(self, code: str, created_at: datetime) -> str:  # noqa: ARG002
+    def reference(self, code: str, created_at: datetime) -> str:  # noqa: ARG002 - the contract names it
         """vnp_TxnRef: the attempt's code as it is. VNPAY wants it unique per terminal and day; it is unique for ever."""
         return code
 
@@ -173,10 +176,18 @@ class Vnpay(Refundable):
         """Ask for the order that is given back: VNPAY has no other question. Of `query` its id, time and address count."""
         return self.query(account, replace(query, reference=order.original_reference, created_at=order.original_created_at))
 
-    def refund_queried(self, account: Account, order: RefundOrder, query: Query, response: Response) -> RefundNotice:  # noqa: ARG002
+    def refund_queried(self, account: Account, order: RefundOrder, query: Query, response: Response) -> RefundNotice:  # noqa: ARG002 - the contract names it
         """Verify the answer to querydr and read what it proves about this try; what it leaves open is UNKNOWN."""
         told = verified_line(account, _QUERIED, response, command="querydr", reference=order.original_reference)
         return read_state(account, order, told)
+
+    def banks_request(self, account: Account) -> Request:
+        """Ask for the terminal's banks (get_bank_list), on the host of the pay page."""
+        return request_banks(account)
+
+    def banks(self, response: Response) -> tuple[Bank, ...]:
+        """Read the answer to get_bank_list, which is not signed: a code of it goes into a URL that is."""
+        return read_banks(response, self.most_banks)
 
 
 def order_info(description: str) -> str:

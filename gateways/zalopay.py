@@ -216,7 +216,7 @@ class Zalopay(Refundable):
         }
         return signed(account, "query_refund", fields, repeatable=True)
 
-    def refund_queried(self, account: Account, order: RefundOrder, query: Query, response: Response) -> RefundNotice:  # noqa: ARG002
+    def refund_queried(self, account: Account, order: RefundOrder, query: Query, response: Response) -> RefundNotice:  # noqa: ARG002 - the contract names it
         """Read the answer to query_refund. It names no refund, so it is of the one that was asked for."""
         return _refund_notice(account, order, "query", answered(response))
 

@@ -60,6 +60,7 @@ def registry() -> Registry:
             Periodic("payhub.payments.jobs.refund_due", lambda s: s.jobs.refunds_s),
             Periodic("payhub.payments.jobs.probe_due", lambda s: s.jobs.probes_s),
             Periodic("payhub.payments.jobs.close_due", lambda s: s.jobs.expiry_s),
+            Periodic("payhub.accounts.jobs.fetch_banks", lambda _: 60),
             Periodic("payhub.payments.jobs.sweep", lambda s: s.jobs.sweep_s),
             Periodic("payhub.people.jobs.destroy_due", lambda s: s.jobs.sweep_s),
         ],

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import ConnectTimeout, RequestException
+from urllib3.exceptions import HTTPError
 
 from gateways.base import Request, Response
 from payhub import log
@@ -45,12 +46,13 @@ def send(request: Request) -> Response:
             allow_redirects=False,
             stream=True,
         ) as answer:
+            # By urllib3, because requests knows no limit: what breaks off here is an error of urllib3's own.
             body = answer.raw.read(_LARGEST + 1, decode_content=True)
             response = Response(answer.status_code, dict(answer.headers), body)
     except ConnectTimeout:
         _log.warning("gateway.not_reached", host=host)
         raise NotReached(host) from None
-    except (RequestException, OSError) as error:
+    except (RequestException, HTTPError, OSError) as error:
         refused = "Connection refused" in str(error) or "Name or service not known" in str(error)
         _log.warning("gateway.no_answer", host=host, kind=type(error).__name__, refused=refused)
         raise (NotReached if refused else OutcomeUnknown)(host) from None

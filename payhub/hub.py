@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from gateways.base import Gateway
+from payhub.accounts.banks import Banks
+from payhub.accounts.bulkhead import Bulkhead
 from payhub.accounts.health import Health
 from payhub.clock import Clock
 from payhub.crypto import Keyring
 from payhub.db import SEALS_WITH, Database
 from payhub.registers import RegisterCache, Registers
 from payhub.settings import Settings, ring_of
+
+_MOMENT_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,8 @@ class Hub:
     cache: RegisterCache
     gateways: Mapping[str, Gateway]
     health: Health
+    banks: Banks
+    bulkhead: Bulkhead
 
     @property
     def registers(self) -> Registers:
@@ -35,10 +43,16 @@ class Hub:
         return self.cache.current()
 
 
+def brief_redis(url: str) -> Redis:
+    """Return a client for what a page asks Valkey and can do without: it waits a moment, once."""
+    return Redis.from_url(url, socket_connect_timeout=_MOMENT_S, socket_timeout=_MOMENT_S, retry=Retry(NoBackoff(), 0))
+
+
 def build(settings: Settings, gateways: Mapping[str, Gateway], clock: Clock) -> Hub:
     """Make a hub; nothing is connected until it is used."""
     keyring = ring_of(settings.secrets)
     redis = Redis.from_url(settings.redis.url, socket_connect_timeout=2, socket_timeout=10)
+    brief = brief_redis(settings.redis.url)
     db = Database(settings.database, f"{SEALS_WITH}{keyring.newest}")
     return Hub(
         settings=settings,
@@ -48,5 +62,7 @@ def build(settings: Settings, gateways: Mapping[str, Gateway], clock: Clock) -> 
         clock=clock,
         cache=RegisterCache(db, keyring, settings.api.register_s),
         gateways=gateways,
-        health=Health(redis, clock, settings.gateways),
+        health=Health(brief, clock, settings.gateways),
+        banks=Banks(brief, clock),
+        bulkhead=Bulkhead(settings.gateways.orders_of(settings.web.threads)),
     )

@@ -15,8 +15,8 @@ class _Process:
     hub: Hub | None = None
 
 
-def bind(hub: Hub) -> None:
-    """Give this process's jobs their hub."""
+def bind(hub: Hub | None) -> None:
+    """Give this process's jobs their hub, or take it from them."""
     _Process.hub = hub
 
 

@@ -118,7 +118,7 @@ def _instant(picture: str, zone: str) -> Callable[[str], datetime | None]:
         if match is None:
             return None
         try:
-            return datetime(*map(int, match.group(*numbers)), tzinfo=local)  # type: ignore[misc,arg-type]
+            return datetime(*map(int, match.group(*numbers)), tzinfo=local)  # type: ignore[misc,arg-type]  # never more than six
         except ValueError:
             return None
 

@@ -12,6 +12,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from gateways.registry import GATEWAYS
 from gateways.simulator import Delays, SimulatorConfig, serving
-from payhub import embedded, migrate
+from payhub import embedded, jobs, migrate
 from payhub import settings as settings_module
 from payhub.app import create_app, registry
 from payhub.demo.seed import DEVELOPMENT_SECRET, Seeded, seed
@@ -62,6 +63,28 @@ class FixedClock:
 
     def set(self, now: datetime) -> None:
         self._now = now
+
+
+def eventually(
+    told: Callable[[], Any],
+    never: str = "it never came",
+    within_s: float = 10.0,
+    despite: tuple[type[Exception], ...] = (),
+) -> Any:
+    """Wait until something that others do is true and give it back; errors of the kinds in `despite` mean not yet."""
+    until = time.monotonic() + within_s
+    while True:
+        with suppress(*despite):
+            if found := told():
+                return found
+        assert time.monotonic() < until, never
+        # Another thread, process or server, which has no way to call us.
+        time.sleep(0.01)
+
+
+@pytest.fixture(name="eventually")
+def _eventually() -> Callable[..., Any]:
+    return eventually
 
 
 REHEARSED = text("SELECT set_config('payhub.today', '1900-01-01', true)")
@@ -193,6 +216,14 @@ def hub(settings: Settings, clock: FixedClock, request: pytest.FixtureRequest) -
     finally:
         made.db.close()
         made.redis.close()
+
+
+@pytest.fixture
+def bound(hub: Hub) -> Iterator[Hub]:
+    """The hub, as the hub of this process's jobs."""
+    jobs.bind(hub)
+    yield hub
+    jobs.bind(None)
 
 
 @pytest.fixture
@@ -395,6 +426,20 @@ def rows(hub: Hub) -> Callable[[str], list[tuple[Any, ...]]]:
     return read
 
 
+@pytest.fixture
+def blocked(settings: Settings) -> Iterator[Callable[..., None]]:
+    """Wait until so many wait for a lock in the test's database; whoever looks takes none of the hub's few connections."""
+    looking = create_engine(settings.database.url, isolation_level="AUTOCOMMIT")
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+
+    def wait(count: int = 1) -> None:
+        with looking.connect() as connection:
+            eventually(lambda: connection.scalar(waiting) >= count, f"fewer than {count} wait for a lock")
+
+    yield wait
+    looking.dispose()
+
+
 # Money that was really paid at a gateway that really gives back: the gateways' side over HTTP, and two people of the treasury.
 
 
@@ -418,17 +463,11 @@ class Gateway:
 
     def until(self, status: str) -> None:
         """Wait until the gateway has a refund in this state; its own clock is real."""
-        until = time.monotonic() + 10
-        while status not in {refund["status"] for refund in self.refunds()}:
-            assert time.monotonic() < until, "it never came"
-            time.sleep(0.01)
+        eventually(lambda: status in {refund["status"] for refund in self.refunds()}, f"no refund is ever in {status}")
 
     def rest(self) -> None:
         """Wait until the gateway has decided about every refund."""
-        until = time.monotonic() + 10
-        while any(refund["state"] == "in_process" for refund in self.refunds()):
-            assert time.monotonic() < until, "it never came to rest"
-            time.sleep(0.01)
+        eventually(lambda: all(refund["state"] != "in_process" for refund in self.refunds()), "it never came to rest")
 
     def refunds(self) -> list[dict[str, Any]]:
         return requests.get(f"{self.url}/simulator/books", timeout=10).json()["refunds"]

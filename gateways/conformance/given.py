@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import unquote_plus
 
 from gateways.base import (
     Account,
+    Bank,
     Gateway,
     Incoming,
     Notice,
@@ -100,8 +102,12 @@ class Given:
     """The methods that read what the gateway does not sign; never a callback."""
     maybe_unsigned: ClassVar[Collection[str]] = ()
     """The methods that read what the gateway may leave unsigned; where a signature is stated it counts."""
+    listed: ClassVar[tuple[Bank, ...]] = ()
+    """Banks as a list of a gateway that is `ListsBanks` names them, of every method that has some."""
     transaction: ClassVar[str] = "2611210001"
     """A number as the gateway gives them to money."""
+
+    # The writers are not abstract: a gateway has only those of the messages it sends.
 
     def write_callback(self, account: Account, said: Said) -> Incoming:
         """Write a callback."""
@@ -125,6 +131,10 @@ class Given:
 
     def write_refund_queried(self, account: Account, said: Said) -> Response:
         """Write the answer to a query about a refund."""
+        raise NotImplementedError
+
+    def write_banks(self, banks: Sequence[Bank]) -> Response:
+        """Write a list of banks, in this order, as JSON."""
         raise NotImplementedError
 
     @property
@@ -195,3 +205,10 @@ def with_secrets(account: Account, change: Callable[[str, tuple[str, ...]], tupl
 def every_secret(*accounts: Account) -> list[str]:
     """Return the secrets of all of them."""
     return [secret for each in accounts for live in (each.secrets, *each.named_secrets.values()) for secret in live]
+
+
+def readings(made: Redirect | Request) -> list[str]:
+    """Return what is sent, as it is and decoded."""
+    written = f"{made.url} {made.headers} {made.body.decode()}" if isinstance(made, Request) else made.url
+    decoded = unquote_plus(written)
+    return [written, decoded, decoded.encode().decode("unicode_escape", "replace")]

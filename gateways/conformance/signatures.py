@@ -56,7 +56,7 @@ class Signatures(Given):
         swapped = {name: self.account.named_secrets[names[place - 1]] for place, name in enumerate(names)}
         readers = [
             self._with_secrets_of(self.other_account, self.account),
-            with_secrets(self.account, lambda _, live: ()),  # noqa: ARG005
+            with_secrets(self.account, lambda _, live: ()),  # noqa: ARG005 - no secret is kept, whatever is live
             replace(self.account, secrets=(), named_secrets={}),
             *([replace(self.account, named_secrets=swapped)] if len(names) > 1 else []),
         ]

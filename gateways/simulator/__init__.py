@@ -4,6 +4,7 @@ from gateways.simulator.app import create_app, run, serving
 from gateways.simulator.config import Delays, SimulatorConfig, SimulatorRefused, Terminal
 from gateways.simulator.refunds import RefundScenario
 from gateways.simulator.scenarios import Scenario
+from gateways.simulator.terms import Tariff, Terms
 from gateways.simulator.troubles import Trouble
 
 __all__ = [
@@ -12,7 +13,9 @@ __all__ = [
     "Scenario",
     "SimulatorConfig",
     "SimulatorRefused",
+    "Tariff",
     "Terminal",
+    "Terms",
     "Trouble",
     "create_app",
     "run",

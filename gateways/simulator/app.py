@@ -10,8 +10,18 @@ from contextlib import contextmanager
 from flask import Flask, Response, g, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-# The modules of a gateway's API add their calls to its blueprint.
-from gateways.simulator import control, momo_door, momo_query, momo_refund, vnpay_query, zalopay_door, zalopay_query
+# The modules of a gateway's API, and of the bank's, add their calls to its blueprint.
+from gateways.simulator import (
+    bank_control,
+    control,
+    momo_door,
+    momo_query,
+    momo_refund,
+    vnpay_banks,
+    vnpay_query,
+    zalopay_door,
+    zalopay_query,
+)
 from gateways.simulator.config import SimulatorConfig
 from gateways.simulator.fallen import fallen
 from gateways.simulator.pages import page_closed, simulation
@@ -20,7 +30,7 @@ from gateways.simulator.troubles import Trouble, hung_up
 
 log = logging.getLogger(__name__)
 
-_BLUEPRINTS = (control.bp, vnpay_query.bp, momo_query.bp, momo_refund.bp, zalopay_query.bp)
+_BLUEPRINTS = (control.bp, bank_control.bp, vnpay_query.bp, vnpay_banks.bp, momo_query.bp, momo_refund.bp, zalopay_query.bp)
 _CLOSED: Mapping[str, Callable[[], Response]] = {
     "vnpay": vnpay_query.closed,
     "momo": momo_door.closed,
@@ -29,7 +39,7 @@ _CLOSED: Mapping[str, Callable[[], Response]] = {
 
 
 class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Keep signed URLs out of the log."""
 
 

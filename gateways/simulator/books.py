@@ -34,6 +34,12 @@ class Books:
         self.refund_scenarios: dict[tuple[str, str], str] = {}
         self.troubles: dict[tuple[str, str], Fact] = {}
         """Gateway and trouble to what was said of it."""
+        self.planned_lines: list[Fact] = []
+        """Fees and adjustments that a day's file and payout will have."""
+        self.bank_accounts: dict[str, Fact] = {}
+        self.bank_disagreements: list[Fact] = []
+        self.secrets: dict[tuple[str, str], Fact] = {}
+        """Merchant's account and name of the secret to the newer ones, `given`, and whether the one before is `forgotten`."""
         self.asked: set[tuple[str, str, str]] = set()
         self.replies: dict[str, Fact] = {}
         """Gateway, merchant and request id to what was asked and answered, for protocols that answer a repeat the same."""
@@ -42,6 +48,9 @@ class Books:
         self._infos: Counter[tuple[str, str]] = Counter()
         self._numbers = _FIRST_NUMBER
         facts = _remembered(path) if path else []
+        if path:
+            # Secrets that were given here are in it.
+            path.touch(mode=0o600)
         self._file = path.open("a", encoding="utf-8") if path else None
         for fact in facts:
             self._apply(fact)
@@ -160,6 +169,27 @@ class Books:
 
     def _disagreed(self, fact: Fact) -> None:
         self.disagreements.append(fact["disagreement"])
+
+    def _listed(self, fact: Fact) -> None:
+        self.planned_lines.append(fact["line"])
+
+    def _banked(self, fact: Fact) -> None:
+        self.bank_accounts[fact["account"]["account"]] = fact["account"]
+
+    def _bank_disagreed(self, fact: Fact) -> None:
+        self.bank_disagreements.append(fact["disagreement"])
+
+    def _secret_given(self, fact: Fact) -> None:
+        known = self.secrets.setdefault((fact["terminal"], fact["name"]), {"given": [], "forgotten": False})
+        known["given"].append({"value": fact["value"], "signs_from": fact["signs_from"]})
+
+    def _secret_forgotten(self, fact: Fact) -> None:
+        known = self.secrets[fact["terminal"], fact["name"]]
+        known["given"], known["forgotten"] = known["given"][-1:], True
+
+    def _signed(self, fact: Fact) -> None:
+        message = self.messages[fact["message"]]
+        message.query, message.body = fact["query"], fact["body"]
 
     def _troubled(self, fact: Fact) -> None:
         told = fact["trouble"]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from gateways.simulator.terms import Terms
+
 GMT7 = timezone(timedelta(hours=7))
+ACCOUNT = re.compile("[0-9A-Za-z]{1,34}")
+"""The number of a bank account."""
 INSTANT = "%Y%m%d%H%M%S"
 """How VNPAY writes times, in GMT+7."""
 
@@ -101,6 +106,12 @@ class SimulatorConfig:
     """What querydr speaks of after a refund: the last refund, or the payment still. VNPAY's habit is not published."""
     refund_lines_by: Literal["refund", "order"] = "refund"
     """Whose reference a refund's line in the settlement file has: the refund's own or the order's."""
+    terms: Mapping[str, Terms] = field(default_factory=dict)
+    """Merchant's account to what is withheld of its lines and when it is paid; who is not named pays nothing."""
+    payout_column: bool = False
+    """Whether each line of a settlement file says which payout it is in, in one more column."""
+    bank_account: str = "1000000001"
+    """Where payouts go of merchants' accounts that no told bank account is for."""
     momo_expires_s: float = 6000.0
     """How long an order can be paid at MoMo unless it says so itself (orderExpireTime, in minutes). Public code disagrees."""
     zalopay_expires_s: float = 900.0

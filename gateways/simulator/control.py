@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, jsonify, request
 
 from gateways.simulator import momo_pay, vnpay_pay, zalopay_pay
+from gateways.simulator.collected import Collected
 from gateways.simulator.magic import MAGIC
 from gateways.simulator.orders import Fact, Order
 from gateways.simulator.pages import PageRefused, decision_of, simulation
+from gateways.simulator.payouts import reference_of
 from gateways.simulator.plans import day_of, disagreement, planned, refund_planned, troubled
 from gateways.simulator.protocols import PROTOCOLS, protocol_of_terminal
 from gateways.simulator.refunds import Refund
-from gateways.simulator.settlement import disagreed, payments_of, refunds_of, written
+from gateways.simulator.settlement import written
 from gateways.simulator.simulation import Simulation
 
 bp: Blueprint = Blueprint("control", __name__, url_prefix="/simulator")
@@ -62,7 +64,7 @@ def troubles() -> Response:
 def pay() -> Response:
     """Decide the order of a pay URL without any page; a scenario `early` has told the hub when this answers."""
     gateway = simulation()
-    (told,) = _objects()[:1] or [{}]
+    (told,) = objects()[:1] or [{}]
     url = urlsplit(str(told.get("pay_url", "")))
     order = next(admitted for path, admitted in _PAGES if url.path.endswith(path))(gateway, url.query)
     gateway.decide(order, decision_of(told.get, order.gateway))
@@ -73,7 +75,7 @@ def pay() -> Response:
 def disagree() -> tuple[Response, int]:
     """Plan lines in which the settlement file will disagree."""
     gateway = simulation()
-    told = [disagreement(gateway, each) for each in _objects()]
+    told = [disagreement(gateway, each) for each in objects()]
     for each in told:
         gateway.books.record({"fact": "disagreed", "disagreement": {**each, "number": str(gateway.books.number())}})
     return jsonify({"planned": len(told)}), 201
@@ -86,10 +88,9 @@ def settlement(terminal: str, day: str) -> Response:
     protocol = protocol_of_terminal(gateway.config, terminal)
     if protocol is None:
         raise PageRefused(404, "no such terminal")
-    told = [each for each in gateway.books.disagreements if each["terminal"] == terminal]
-    orders, on = gateway.books.of_terminal(terminal), day_of(day)
-    lines = payments_of(orders, on) + refunds_of(gateway.books.refunds, orders, on, by=gateway.config.refund_lines_by)
-    text = written(disagreed(lines, told, on), protocol.layout)
+    on = day_of(day)
+    payout = reference_of(gateway.config.seed, terminal, on) if gateway.config.payout_column else None
+    text = written(Collected(gateway, terminal).on(on), protocol.layout, payout)
     return Response(text, content_type="text/csv; charset=utf-8")
 
 
@@ -132,13 +133,14 @@ def shown_refund(refund: Refund) -> Fact:
 
 
 def _recorded(read: Callable[[Fact], Fact]) -> tuple[Response, int]:
-    facts = [read(each) for each in _objects()]
+    facts = [read(each) for each in objects()]
     for fact in facts:
         simulation().books.record(fact)
     return jsonify({"planned": len(facts)}), 201
 
 
-def _objects() -> list[Fact]:
+def objects() -> list[Fact]:
+    """Read the objects of a request. Raises PageRefused."""
     read: Any = request.get_json(force=True, silent=True)
     objects = read if isinstance(read, list) else [read]
     if not all(isinstance(each, dict) for each in objects):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
@@ -12,8 +13,10 @@ from urllib.parse import urlsplit
 from gateways.simulator.books import Books
 from gateways.simulator.config import SimulatorConfig
 from gateways.simulator.encoding import with_query
-from gateways.simulator.orders import Fact, Message, Order
+from gateways.simulator.orders import Fact, Message, Order, State
+from gateways.simulator.protocol import Told
 from gateways.simulator.protocols import PROTOCOLS
+from gateways.simulator.scenarios import Tells
 
 _SENDERS = 8
 _ANSWER_KEPT = 2000
@@ -22,9 +25,12 @@ _ANSWER_KEPT = 2000
 class Courier:
     """A thread that waits for what is due and a few that send it."""
 
-    def __init__(self, config: SimulatorConfig, books: Books) -> None:
+    def __init__(
+        self, config: SimulatorConfig, books: Books, now: Callable[[str], str], signing: Callable[[], SimulatorConfig]
+    ) -> None:
         self._config = config
         self._books = books
+        self._now, self._signing = now, signing
         self._due: list[tuple[float, str]] = []
         self._wake = threading.Condition()
         self._closing = False
@@ -59,9 +65,12 @@ class Courier:
 
     def send(self, message: Message) -> None:
         """Send a message once, now; then see to its next try and to the message after it."""
-        if message.books and not message.tries:
-            self._books.record({"fact": "changed", "key": message.order, "books": message.books})
         order = self._books.orders[message.order]
+        if message.books and not message.tries:
+            taken_back = message.books["state"] == State.REVERSED
+            told_now = {"reversed_at": self._now(order.gateway)} if taken_back else {}
+            self._books.record({"fact": "changed", "key": message.order, "books": message.books | told_now})
+        self._sign(order, message)
         told = {"at": self._config.clock().isoformat(), "status": 0, "rsp_code": "", "end": "", "answer": "", "error": ""}
         self._books.record({"fact": "tried", "message": message.id, "try": told | self._said(order, message)})
         if not self.finished(message):
@@ -70,6 +79,15 @@ class Courier:
             for following in order.messages:
                 if following.after == message.id:
                     self.schedule(following)
+
+    def _sign(self, order: Order, message: Message) -> None:
+        """Sign with the secret that signs now: it may be another one than when the message was written."""
+        if message.tells == Tells.FORGED or not self._books.secrets:
+            return
+        written = Told(message.method, message.query, message.body)
+        signed = PROTOCOLS[order.gateway].signed(self._signing(), order, written)
+        if signed != written:
+            self._books.record({"fact": "signed", "message": message.id, "query": signed.query, "body": signed.body})
 
     def _said(self, order: Order, message: Message) -> Fact:
         protocol, terminal = PROTOCOLS[order.gateway], self._config.terminal(order.terminal)

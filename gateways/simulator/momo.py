@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from gateways.simulator.config import Partner, SimulatorConfig
 from gateways.simulator.encoding import with_query
-from gateways.simulator.momo_messages import ipn, way_back
+from gateways.simulator.momo_messages import ipn, signed_ipn, way_back
 from gateways.simulator.orders import End, Order
 from gateways.simulator.protocol import Ended, Protocol, Told
 from gateways.simulator.refunds import RefundState, Reply
@@ -34,11 +34,12 @@ class Momo(Protocol):
             *("STT", "MaGiaoDichMoMo", "MaDonHang", "LoaiGiaoDich", "NgayGiaoDich", "GiaTriGiaoDich", "PhiGiaoDich"),
             *("NguonTien", "KetQua"),
         ),
-        payment="Thanh toan",
-        refund="Hoan tien",
+        payout="MaLenhChi",
+        kinds=("Thanh toan", "Hoan tien", "Dao giao dich", "Phi dich vu", "Dieu chinh tang", "Dieu chinh giam"),
         state="Thanh cong",
         time="%Y-%m-%d %H:%M:%S",
     )
+    secrets = ("access_key", "secret_key")
     open_status = "1000"
     reversed_status = "1003"
     refund_statuses: ClassVar[Mapping[RefundState, str]] = {
@@ -62,7 +63,11 @@ class Momo(Protocol):
         """An IPN's body."""
         return Told("POST", body=ipn(_partner(config, order), order, tells))
 
-    def judged(self, status: int, body: bytes) -> tuple[str, End]:  # noqa: ARG002
+    def signed(self, config: SimulatorConfig, order: Order, told: Told) -> Told:
+        """The same fields."""
+        return Told(told.method, body=signed_ipn(_partner(config, order), told.body))
+
+    def judged(self, status: int, body: bytes) -> tuple[str, End]:  # noqa: ARG002 - MoMo goes by the status alone
         """204 is taken; what MoMo does after another answer is not published: here it sends again."""
         return str(status), End.ACCEPTED if status == 204 else End.AGAIN
 

@@ -27,7 +27,7 @@ _CALLERS_FAULT = {"13", "20", "22", "40", "41"}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request whose form and signature are good."""
+    """A request whose form and signature are good; `partner` signs the answer."""
 
     gateway: Simulation
     partner: Partner
@@ -49,8 +49,9 @@ def opened(names: str, forms: Mapping[str, str]) -> Call | Response:
     gateway, fields = simulation(), asked()
     if any(not re.fullmatch(form, fields.get(name, "")) for name, form in forms.items()):
         return answered(fields, "20")
-    partner = gateway.config.partner(fields["partnerCode"])
-    if partner is None or not signature_fits(partner, names, fields):
+    live = gateway.keyring.live(Momo.name, fields["partnerCode"])
+    partner = gateway.keyring.signing().partner(fields["partnerCode"])
+    if partner is None or not any(signature_fits(Partner(*keys), names, fields) for keys in live):
         return answered(fields, "13")
     return Call(gateway, partner, fields)
 

@@ -97,6 +97,12 @@ def ipn(partner: Partner, order: Order, tells: Tells) -> str:
     return json.dumps(result(partner, order, tells), ensure_ascii=False)
 
 
+def signed_ipn(partner: Partner, body: str) -> str:
+    """Sign an IPN's body again."""
+    fields: Fact = json.loads(body)
+    return json.dumps(fields | {"signature": signature(partner, TOLD, fields)}, ensure_ascii=False)
+
+
 def way_back(partner: Partner, order: Order) -> str:
     """Write the query string of redirectUrl."""
     return query_of(result(partner, order))

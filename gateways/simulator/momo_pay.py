@@ -73,11 +73,17 @@ def admitted(gateway: Simulation, query: str) -> Order:
     """Find the order of a page's query string. Raises PageRefused."""
     key = parse_qs(query).get("t", [""])[0]
     terminal, reference = page_key_names(key)
-    partner = gateway.config.partner(terminal)
+    secret = _page_secret(gateway, terminal)
     order = gateway.books.find(Momo.name, terminal, reference)
-    if partner is None or order is None or not page_key_fits(partner.secret_key, key):
+    if not secret or order is None or not page_key_fits(secret, key):
         raise PageRefused(404, "t: no such order")
     return order
+
+
+def _page_secret(gateway: Simulation, terminal: str) -> str:
+    """What the pages' own keys are made with: the configured secret, so that a link outlives a rotation."""
+    partner = gateway.config.partner(terminal)
+    return partner.secret_key if partner else ""
 
 
 def _created(call: Call) -> Fact:
@@ -94,7 +100,7 @@ def _created(call: Call) -> Fact:
             return told(call, "41", amount=amount)
     if gateway.plan(order)["scenario"] == Scenario.EARLY:
         gateway.decide(order, Decision())
-    key = page_key(call.partner.secret_key, order.terminal, order.reference)
+    key = page_key(_page_secret(gateway, order.terminal), order.terminal, order.reference)
     pay_url = f"{request.host_url}v2/gateway/pay?t={key}"
     answer = told(call, "0", amount=amount, payUrl=pay_url, deeplink="", qrCodeUrl="")
     return answer | {"signature": signature(call.partner, CREATED, answer)}

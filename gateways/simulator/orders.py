@@ -80,6 +80,7 @@ class Order:
     transaction: str = ""
     bank: str = ""
     pay_date: str = ""
+    reversed_at: str = ""
     messages: list[Message] = field(default_factory=list)
     queries: list[Fact] = field(default_factory=list)
 

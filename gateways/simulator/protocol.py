@@ -54,6 +54,8 @@ class Protocol(ABC):
     """Of its settlement file; the real one is not public."""
     open_status: ClassVar[str]
     reversed_status: ClassVar[str] = ""
+    secrets: ClassVar[tuple[str, ...]]
+    """What the secrets of a merchant's account are called, in the order `merchants` has them."""
     refund_statuses: ClassVar[Mapping[RefundState, str]]
 
     @abstractmethod
@@ -67,6 +69,10 @@ class Protocol(ABC):
     @abstractmethod
     def told(self, config: SimulatorConfig, order: Order, tells: Tells) -> Told | None:
         """Write what the hub is told of an order as it now is; None where the protocol has no such message."""
+
+    @abstractmethod
+    def signed(self, config: SimulatorConfig, order: Order, told: Told) -> Told:
+        """Sign again what was written, as it is sent now."""
 
     @abstractmethod
     def judged(self, status: int, body: bytes) -> tuple[str, End]:
@@ -88,14 +94,14 @@ class Protocol(ABC):
         """How long the hub may take to answer."""
         return config.delays.timeout_s
 
-    def refund_takes_s(self, config: SimulatorConfig) -> float:  # noqa: ARG002
+    def refund_takes_s(self, config: SimulatorConfig) -> float:  # noqa: ARG002 - a protocol that has one reads it
         """How long every refund is in process before it is sent; 0 where it is sent at once."""
         return 0.0
 
-    def number(self, plain: int, moment: datetime) -> str:  # noqa: ARG002
+    def number(self, plain: int, moment: datetime) -> str:  # noqa: ARG002 - a protocol that has one reads it
         """Write a transaction number, given one that no other has."""
         return str(plain)
 
-    def english(self, order: Order) -> bool:  # noqa: ARG002
+    def english(self, order: Order) -> bool:  # noqa: ARG002 - a protocol that has one reads it
         """Whether the order asks for a page in English."""
         return False

@@ -10,15 +10,31 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 
 from gateways.simulator.config import GMT7
-from gateways.simulator.encoding import moment_of
-from gateways.simulator.orders import Fact, Order, State
-from gateways.simulator.refunds import Refund
+from gateways.simulator.orders import Fact
 
 COLUMNS = ("STT", "MaGiaoDich", "MaThamChieu", "LoaiGiaoDich", "ThoiGian", "SoTien", "Phi", "NganHang", "TrangThai")
-PAYMENT, REFUND = "THANH_TOAN", "HOAN_TIEN"
 _TRAILER = "TONG"
+
+
+class Kind(StrEnum):
+    """What a line is. Amounts are positive: the kind says which way the money goes."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    REVERSAL = "reversal"
+    """A payment of an earlier day, taken back."""
+    FEE = "fee"
+    """One of no payment: a month's, say."""
+    ADJUST_IN = "adjust_in"
+    """To the merchant's good."""
+    ADJUST_OUT = "adjust_out"
+
+
+PAYMENT, REFUND = Kind.PAYMENT, Kind.REFUND
+_IN_TRAILER = {Kind.PAYMENT: 1, Kind.REFUND: -1, Kind.REVERSAL: -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +42,16 @@ class Layout:
     """How one gateway's file is written: number, its transaction, our reference, kind, time, amount, fee, bank, state."""
 
     columns: tuple[str, ...] = COLUMNS
-    payment: str = PAYMENT
-    refund: str = REFUND
+    payout: str = "MaThanhToan"
+    """The heading of one more column, where files say which payout a line is in."""
+    kinds: tuple[str, ...] = ("THANH_TOAN", "HOAN_TIEN", "DAO_GIAO_DICH", "PHI_DICH_VU", "DIEU_CHINH_TANG", "DIEU_CHINH_GIAM")
+    """The words for each `Kind`, in its order."""
     state: str = "THANH_CONG"
     time: str = "%d/%m/%Y %H:%M:%S"
+
+    def word(self, kind: Kind) -> str:
+        """What a line of this kind is called."""
+        return self.kinds[list(Kind).index(kind)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,65 +62,45 @@ class Line:
     reference: str
     at: datetime
     amount: int
-    kind: str = PAYMENT
+    kind: Kind = Kind.PAYMENT
     fee: int = 0
     bank: str = "NCB"
 
 
-def payments_of(orders: Iterable[Order], day: date) -> list[Line]:
-    """List what is paid, not reversed, on the day."""
-    return [
-        Line(order.transaction, order.reference, moment_of(order.pay_date), order.amount, bank=order.bank)
-        for order in orders
-        if order.state == State.PAID and order.pay_date.startswith(f"{day:%Y%m%d}")
-    ]
-
-
-def refunds_of(refunds: Iterable[Refund], orders: Iterable[Order], day: date, *, by: str) -> list[Line]:
-    """List what is given back and not refused, that was taken on the day."""
-    banks = {order.key: order.bank for order in orders}
-    return [
-        Line(
-            transaction=refund.transaction,
-            reference=refund.reference if by == "refund" else refund.original_reference,
-            at=moment_of(refund.pay_date),
-            amount=refund.amount,
-            kind=REFUND,
-            bank=banks[refund.order_key],
-        )
-        for refund in refunds
-        if refund.order_key in banks and refund.taken and refund.pay_date.startswith(f"{day:%Y%m%d}")
-    ]
-
-
 def disagreed(lines: list[Line], disagreements: Iterable[Fact], day: date) -> list[Line]:
-    """Let each disagreement of the day change its lines; a reference that two lines share is the first one's."""
+    """Let each disagreement of the day change its lines; a reference that lines share is the first one's, no reversal's."""
     true: dict[str, Line] = {}
     for line in lines:
-        true.setdefault(line.reference, line)
+        if line.kind is not Kind.REVERSAL:
+            true.setdefault(line.reference, line)
     for each in disagreements:
         if each["kind"] == "extra" and each["date"] == day.isoformat():
             noon = datetime.combine(day, time(12, tzinfo=GMT7))
             lines.append(Line(each["number"], each.get("reference") or f"LA{each['number']}", noon, each.get("amount", 100_000)))
         elif each["kind"] != "extra" and each["reference"] in true:
             lines = DISAGREEMENTS[each["kind"]](lines, true[each["reference"]], each)
-    return sorted(lines, key=lambda line: (line.at, line.transaction))
+    return lines
 
 
 _VNPAY = Layout()
 
 
-def written(lines: Iterable[Line], layout: Layout = _VNPAY) -> str:
-    """Write the CSV file: header, numbered lines, and the trailer with their count and payments minus refunds."""
+def written(lines: Iterable[Line], layout: Layout = _VNPAY, payout: str | None = None) -> str:
+    """Write the CSV file: header, numbered lines, and the trailer with their count and payments minus what was given back.
+
+    Where a payout is given, each line says that it is in it.
+    """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(layout.columns)
+    columns = layout.columns if payout is None else (*layout.columns, layout.payout)
+    rows.writerow(columns)
     total = count = 0
     for count, line in enumerate(lines, 1):
-        total += line.amount if line.kind == PAYMENT else -line.amount
-        kind, at = layout.payment if line.kind == PAYMENT else layout.refund, line.at.strftime(layout.time)
-        rows.writerow((count, line.transaction, line.reference, kind, at, line.amount, line.fee, line.bank, layout.state))
-    rows.writerow((_TRAILER, count, total, *[""] * (len(COLUMNS) - 3)))
+        total += _IN_TRAILER.get(line.kind, 0) * line.amount
+        told = (count, line.transaction, line.reference, layout.word(line.kind), line.at.strftime(layout.time))
+        last = () if payout is None else (payout,)
+        rows.writerow((*told, line.amount, line.fee, line.bank, layout.state, *last))
+    rows.writerow((_TRAILER, count, total, *[""] * (len(columns) - 3)))
     return text.getvalue()
 
 
@@ -107,7 +109,11 @@ def _omit(lines: list[Line], line: Line, _told: Fact) -> list[Line]:
 
 
 def _amount(lines: list[Line], line: Line, told: Fact) -> list[Line]:
-    return _changed(lines, line, amount=told.get("amount", line.amount + 1000))
+    return _changed(lines, line, lambda other: replace(other, amount=told.get("amount", line.amount + 1000)))
+
+
+def _fee(lines: list[Line], line: Line, told: Fact) -> list[Line]:
+    return _changed(lines, line, lambda other: replace(other, fee=other.fee + told.get("amount", 1000)))
 
 
 def _duplicate(lines: list[Line], line: Line, told: Fact) -> list[Line]:
@@ -115,26 +121,23 @@ def _duplicate(lines: list[Line], line: Line, told: Fact) -> list[Line]:
 
 
 def _refund(lines: list[Line], line: Line, told: Fact) -> list[Line]:
-    row = replace(line, transaction=told["number"], kind=REFUND, amount=told.get("amount", line.amount))
+    row = replace(line, transaction=told["number"], kind=Kind.REFUND, amount=told.get("amount", line.amount))
     return [*lines, replace(row, at=datetime.combine(line.at, time(23, tzinfo=GMT7)))]
 
 
 def _midnight(lines: list[Line], line: Line, _told: Fact) -> list[Line]:
-    return _changed(lines, line, at=datetime.combine(line.at - timedelta(days=1), time(23, 59, 59, tzinfo=GMT7)))
+    evening = datetime.combine(line.at - timedelta(days=1), time(23, 59, 59, tzinfo=GMT7))
+    return _changed(lines, line, lambda other: replace(other, at=evening))
 
 
-def _changed(lines: list[Line], line: Line, *, amount: int | None = None, at: datetime | None = None) -> list[Line]:
-    return [
-        replace(other, amount=other.amount if amount is None else amount, at=at or other.at)
-        if other.transaction == line.transaction
-        else other
-        for other in lines
-    ]
+def _changed(lines: list[Line], line: Line, change: Callable[[Line], Line]) -> list[Line]:
+    return [change(other) if other.transaction == line.transaction else other for other in lines]
 
 
 DISAGREEMENTS: Mapping[str, Callable[[list[Line], Line, Fact], list[Line]]] = {
     "omit": _omit,
     "amount": _amount,
+    "fee": _fee,
     "duplicate": _duplicate,
     "refund": _refund,
     "midnight": _midnight,

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from gateways.simulator.books import Books
-from gateways.simulator.config import GMT7, INSTANT, SimulatorConfig, SimulatorRefused
+from gateways.simulator.config import ACCOUNT, GMT7, INSTANT, SimulatorConfig, SimulatorRefused
 from gateways.simulator.courier import Courier
 from gateways.simulator.encoding import moment_of
+from gateways.simulator.keyring import Keyring
 from gateways.simulator.magic import magic_of
 from gateways.simulator.orders import Fact, Message, Order, State
 from gateways.simulator.protocol import Protocol
@@ -38,7 +39,8 @@ class Simulation:
         self.config = config
         self.books = Books(config.books_path)
         self.troubles = Troubles(self.books, config.seed)
-        self.courier = Courier(config, self.books)
+        self.keyring = Keyring(config, self.books)
+        self.courier = Courier(config, self.books, self.now, self.keyring.signing)
         self.courier.start()
 
     def close(self) -> None:
@@ -97,7 +99,7 @@ class Simulation:
 
     def returning(self, order: Order) -> str:
         """Where the browser goes after the decision, with the signed result; empty where the order did not say."""
-        return PROTOCOLS[order.gateway].returning(self.config, order)
+        return PROTOCOLS[order.gateway].returning(self.keyring.signing(), order)
 
     def _planned(self, order: Order) -> Fact:
         plans, gateway = self.books.scenarios, order.gateway
@@ -144,7 +146,7 @@ class Simulation:
         for place, telling in enumerate(script.messages, 1):
             due_at += 0.0 if script.at_once else getattr(self.config.delays, telling.after)
             taken_back = {"state": State.REVERSED, "status": protocol.reversed_status} if telling.tells is Tells.REVERSAL else {}
-            told = protocol.told(self.config, ended, telling.tells)
+            told = protocol.told(self.keyring.signing(), ended, telling.tells)
             if told:
                 before = messages[-1].id if messages else ""
                 then = books if script.held else taken_back
@@ -163,3 +165,7 @@ def _check(config: SimulatorConfig) -> None:
     codes = merchants(config)
     if len(codes) != len(set(codes)):
         raise SimulatorRefused("terminals, momo, zalopay: a code stands for one merchant's account")
+    if config.terms.keys() - set(codes) or not all(terms.possible for terms in config.terms.values()):
+        raise SimulatorRefused("terms: of a merchant's account, whole amounts of 0 and more, no maximum below the minimum")
+    if not ACCOUNT.fullmatch(config.bank_account):
+        raise SimulatorRefused("bank_account: letters and digits, 34 at most")

@@ -14,7 +14,7 @@ from gateways.simulator.protocol import Ended, Protocol, Told
 from gateways.simulator.refunds import RefundState, Reply
 from gateways.simulator.scenarios import Ending, Tells
 from gateways.simulator.settlement import Layout
-from gateways.simulator.vnpay_messages import statement
+from gateways.simulator.vnpay_messages import signed_query, statement
 
 
 class Vnpay(Protocol):
@@ -27,6 +27,7 @@ class Vnpay(Protocol):
     offered = ("07", "09", "10", "11", "12", "13", "65", "75", "79", "99")
     causes: ClassVar[Mapping[str, str]] = {"funds": "51", "limit": "65", "account": "12", "issuer": "75"}
     layout = Layout()
+    secrets = ("secret",)
     open_status = "01"
     reversed_status = "04"
     refund_statuses: ClassVar[Mapping[RefundState, str]] = {
@@ -54,6 +55,10 @@ class Vnpay(Protocol):
         """An IPN's query string."""
         return Told("GET", query=statement(self._secret(config, order), order, tells))
 
+    def signed(self, config: SimulatorConfig, order: Order, told: Told) -> Told:
+        """The same fields."""
+        return Told(told.method, query=signed_query(self._secret(config, order), told.query.rpartition("&vnp_SecureHash=")[0]))
+
     def judged(self, status: int, body: bytes) -> tuple[str, End]:
         """VNPAY stops at RspCode 00 and 02 and sends again after any other."""
         try:
@@ -67,7 +72,7 @@ class Vnpay(Protocol):
         """vnp_ReturnUrl with the signed result."""
         return with_query(order.return_url, statement(self._secret(config, order), order))
 
-    def refund_code(self, reply: Reply, state: RefundState) -> str:  # noqa: ARG002
+    def refund_code(self, reply: Reply, state: RefundState) -> str:  # noqa: ARG002 - the base class names it
         """vnp_ResponseCode."""
         return {Reply.TAKEN: "00", Reply.REFUSED: "95", Reply.UNKNOWN: "99"}[reply]
 

@@ -73,9 +73,12 @@ def statement(secret: str, order: Order, tells: Tells = Tells.TRUTH) -> str:
         "vnp_TransactionStatus": order.status,
         "vnp_TxnRef": order.reference,
     } | dict(_TWISTS.get(tells, {}))
-    text = url_text(fields)
-    key = "a stranger's guess" if tells is Tells.FORGED else secret
-    return f"{text}&vnp_SecureHash={mac('sha512', key, text.encode())}"
+    return signed_query("a stranger's guess" if tells is Tells.FORGED else secret, url_text(fields))
+
+
+def signed_query(secret: str, text: str) -> str:
+    """Sign the text of a query string."""
+    return f"{text}&vnp_SecureHash={mac('sha512', secret, text.encode())}"
 
 
 def signed_line(secret: str, names: str, fields: Fact) -> dict[str, str]:

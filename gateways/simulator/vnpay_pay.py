@@ -38,10 +38,10 @@ def admitted(gateway: Simulation, query: str) -> Order:
     """Check a signed pay URL's query string and book its order. Raises PageRefused."""
     pairs = parse_qsl(query, keep_blank_values=True)
     fields = dict(pairs)
-    terminal = gateway.config.terminal(fields.get("vnp_TmnCode", ""))
-    if terminal is None:
+    live = gateway.keyring.live(Vnpay.name, fields.get("vnp_TmnCode", ""))
+    if not live:
         raise PageRefused(404, "vnp_TmnCode: no such terminal")
-    if len(fields) != len(pairs) or not url_signature_fits(terminal.secret, fields):
+    if len(fields) != len(pairs) or not any(url_signature_fits(secret, fields) for secret, _ in live):
         raise PageRefused(403, "vnp_SecureHash: wrong signature")
     for name, form in _FORMS.items():
         if not re.fullmatch(form, fields.get(name, "")):

@@ -44,7 +44,7 @@ _ids = count(1)
 def api() -> Answer:
     """Check the request, look into the books, answer signed; an unknown terminal gets an unsigned 02."""
     gateway, asked = simulation(), _asked()
-    terminal = gateway.config.terminal(asked.get("vnp_TmnCode", ""))
+    terminal = gateway.keyring.signing().terminal(asked.get("vnp_TmnCode", ""))
     command = "refund" if asked.get("vnp_Command") == "refund" else "querydr"
     said: Fact = {"ResponseId": f"S{gateway.now(Vnpay.name)}{next(_ids)}", "Command": command}
     if terminal is None:
@@ -52,13 +52,13 @@ def api() -> Answer:
         return jsonify({f"vnp_{name}": value for name, value in (said | {"ResponseCode": code, "Message": MESSAGES[code]}).items()})
     if command == "refund":
         return answer_refund(gateway, terminal.secret, asked, said["ResponseId"])
-    return jsonify(signed_line(terminal.secret, STATEMENT, said | _answered(gateway, terminal.secret, asked)))
+    return jsonify(signed_line(terminal.secret, STATEMENT, said | _answered(gateway, asked)))
 
 
 def closed() -> Answer:
     """What the API says while VNPAY is under maintenance; its own habit is not published."""
     asked = _asked()
-    terminal = simulation().config.terminal(asked.get("vnp_TmnCode", ""))
+    terminal = simulation().keyring.signing().terminal(asked.get("vnp_TmnCode", ""))
     command = asked.get("vnp_Command", "")
     said: Fact = {"ResponseId": f"S{next(_ids)}", "Command": command, "ResponseCode": "99", "Message": MESSAGES["99"]}
     names = REFUNDED if command == "refund" else STATEMENT
@@ -70,8 +70,8 @@ def _asked() -> dict[str, str]:
     return {name: value for name, value in read.items() if isinstance(value, str)} if isinstance(read, dict) else {}
 
 
-def _answered(gateway: Simulation, secret: str, asked: dict[str, str]) -> Fact:
-    code, order = _looked_up(gateway, secret, asked)
+def _answered(gateway: Simulation, asked: dict[str, str]) -> Fact:
+    code, order = _looked_up(gateway, asked)
     said: Fact = {
         "ResponseCode": code,
         "Message": MESSAGES[code],
@@ -86,10 +86,11 @@ def _answered(gateway: Simulation, secret: str, asked: dict[str, str]) -> Fact:
     return said
 
 
-def _looked_up(gateway: Simulation, secret: str, asked: dict[str, str]) -> tuple[str, Order | None]:
+def _looked_up(gateway: Simulation, asked: dict[str, str]) -> tuple[str, Order | None]:
     if any(not re.fullmatch(form, asked.get(name, "")) for name, form in _FORMS.items()):
         return "03", None
-    if not line_signature_fits(secret, QUESTION, asked):
+    live = gateway.keyring.live(Vnpay.name, asked["vnp_TmnCode"])
+    if not any(line_signature_fits(secret, QUESTION, asked) for secret, _ in live):
         return "97", None
     if not gateway.books.ask(asked["vnp_TmnCode"], asked["vnp_RequestId"], asked["vnp_CreateDate"][:8]):
         return "94", None

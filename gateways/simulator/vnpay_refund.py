@@ -44,7 +44,7 @@ def answer_refund(gateway: Simulation, secret: str, fields: dict[str, str], resp
     """Check the request, decide by the rules and then by its scenario, book it, answer signed or drop the connection."""
     said: Fact = {"ResponseId": response_id, "Command": "refund", "TmnCode": fields["vnp_TmnCode"]}
     said |= {"TxnRef": fields.get("vnp_TxnRef", "")}
-    code, dropped = _refused_form(secret, fields), False
+    code, dropped = _refused_form(gateway, fields), False
     if not code:
         with gateway.books.lock:
             refund, dropped = _decided(gateway, fields)
@@ -55,10 +55,11 @@ def answer_refund(gateway: Simulation, secret: str, fields: dict[str, str], resp
     return jsonify(signed_line(secret, REFUNDED, said | {"ResponseCode": code, "Message": MESSAGES[code]}))
 
 
-def _refused_form(secret: str, fields: dict[str, str]) -> str:
+def _refused_form(gateway: Simulation, fields: dict[str, str]) -> str:
     if any(not re.fullmatch(form, fields.get(name, "")) for name, form in _FORMS.items()):
         return "03"
-    return "" if line_signature_fits(secret, REFUND, fields) else "97"
+    live = gateway.keyring.live(Vnpay.name, fields["vnp_TmnCode"])
+    return "" if any(line_signature_fits(secret, REFUND, fields) for secret, _ in live) else "97"
 
 
 def found(gateway: Simulation, terminal: str, reference: str, created: str) -> Order | None:

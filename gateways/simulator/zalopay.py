@@ -15,7 +15,7 @@ from gateways.simulator.protocol import Ended, Protocol, Told
 from gateways.simulator.refunds import RefundState, Reply
 from gateways.simulator.scenarios import Ending, Scenario, Tells
 from gateways.simulator.settlement import Layout
-from gateways.simulator.zalopay_messages import callback, way_back
+from gateways.simulator.zalopay_messages import callback, signed_callback, way_back
 
 _TRIES = 4
 """The first, and three more after return_code 0."""
@@ -37,11 +37,12 @@ class Zalopay(Protocol):
             *("STT", "ZpTransId", "AppTransId", "LoaiGiaoDich", "ThoiGianGiaoDich", "SoTien", "PhiGiaoDich"),
             *("KenhThanhToan", "TrangThai"),
         ),
-        payment="PAYMENT",
-        refund="REFUND",
+        payout="PayoutId",
+        kinds=("PAYMENT", "REFUND", "REVERSAL", "FEE", "ADJUST_IN", "ADJUST_OUT"),
         state="SUCCESS",
         time="%d-%m-%Y %H:%M:%S",
     )
+    secrets = ("key1", "key2")
     open_status = "3"
     refund_statuses: ClassVar[Mapping[RefundState, str]] = {
         RefundState.NOT_BOOKED: "",
@@ -63,6 +64,10 @@ class Zalopay(Protocol):
         """A callback's body; none where no money came."""
         body = callback(_app(config, order), order, tells)
         return Told("POST", body=body) if body else None
+
+    def signed(self, config: SimulatorConfig, order: Order, told: Told) -> Told:
+        """The same data."""
+        return Told(told.method, body=signed_callback(_app(config, order), told.body))
 
     def judged(self, status: int, body: bytes) -> tuple[str, End]:
         """1 and 2 are taken, 0 asks for another try, any other ends it; what is no such answer is tried again like 0."""

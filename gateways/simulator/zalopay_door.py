@@ -38,7 +38,7 @@ SUB_MESSAGES: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request whose form and mac are good."""
+    """A request whose form and mac are good; `app` is as configured, for the keys of pages."""
 
     gateway: Simulation
     app: App
@@ -54,7 +54,8 @@ def opened(names: str, forms: Mapping[str, str]) -> Call | Response:
     if any(not re.fullmatch(form, fields.get(name, "")) for name, form in forms.items()):
         return answered(2, -401)
     app = gateway.config.app(fields["app_id"])
-    if app is None or not mac_fits(app, names, fields):
+    live = gateway.keyring.live(Zalopay.name, fields["app_id"])
+    if app is None or not any(mac_fits(App(*keys), names, fields) for keys in live):
         return answered(2, -402)
     return Call(gateway, app, fields)
 

@@ -17,7 +17,7 @@ from payhub.checkout import bills
 from payhub.checkout.bills import Bill, Page
 from payhub.checkout.errors import ForeignForm, FormNotReadable, NoSuchPage
 from payhub.checkout.pages import base_origins, page_blueprint, refresh_s
-from payhub.checkout.ways import chosen, ways
+from payhub.checkout.ways import banks, chosen, ways
 from payhub.checkout.ways import shown as shown_ways
 from payhub.exchange import ExchangeError
 from payhub.http import the_hub
@@ -46,6 +46,7 @@ def pay(token: str) -> Response:
         "token": token,
         "again": again,
         "ways": offered,
+        "banks": banks(hub, offered),
         "offered": shown_ways(hub, form_token, offered),
         "told": _told(hub, bill.ended) if asking and bill.ended else None,
         "form_token": form_token,
@@ -66,7 +67,7 @@ def start(token: str) -> Answer:
     way, form_token = _form()
     choice = chosen(hub, form_token, request.form.get("offered", ""), way)
     address = network_address(request.remote_addr) or "127.0.0.1"
-    to = attempts.start(hub, payment_id, way, form_token, address, choice)
+    to = attempts.start(hub, payment_id, way, form_token, address, choice, bank=request.form.get(f"bank/{way}", ""))
     return redirect(to.url, 303) if to else _page(token)
 
 

@@ -10,9 +10,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateways.base import Bank
 from payhub.checkout.bills import Bill
 from payhub.hub import Hub
 from payhub.payments.choosing import Offer, offers
+from payhub.payments.ways import banks_of
 
 _PURPOSE = "offer"
 _MAC_CHARACTERS = 32
@@ -22,6 +24,11 @@ def ways(hub: Hub, bill: Bill) -> Sequence[Offer]:
     """Return the ways to pay a bill, those that can be chosen first."""
     agencies = {line.agency_id for line in bill.lines}
     return offers(hub, hub.registers, bill.payment.total, bill.payment.currency, agencies, bill.now)
+
+
+def banks(hub: Hub, offered: Sequence[Offer]) -> Mapping[str, Sequence[Bank]]:
+    """Return the banks that can be chosen with each way, by its code; the gateways are not asked for them now."""
+    return {offer.way.code: banks_of(hub, offer.way) for offer in offered if offer.usable}
 
 
 def shown(hub: Hub, form_token: uuid.UUID, offered: Sequence[Offer]) -> str:

@@ -50,7 +50,7 @@ def _group(register: Register) -> click.Group:
     @_json
     @_limit
     @click.pass_obj
-    def import_(hub: GetHub, file: Path, dry_run: bool, token_file: Path | None, as_json: bool, limit: int) -> None:  # noqa: FBT001
+    def import_(hub: GetHub, file: Path, dry_run: bool, token_file: Path | None, as_json: bool, limit: int) -> None:  # noqa: FBT001 - click's way
         """Propose everything that FILE changes, as one act that another person approves."""
         body = file.read_bytes()
         with hub().db.session() as session:
@@ -167,7 +167,7 @@ def imports_list(hub: GetHub, limit: int) -> None:
 @_limit
 @click.option("--file", "whole_file", is_flag=True, help="Write the file itself, as it was handed in.")
 @click.pass_obj
-def imports_show(hub: GetHub, import_id: str, as_json: bool, limit: int, whole_file: bool) -> None:  # noqa: FBT001
+def imports_show(hub: GetHub, import_id: str, as_json: bool, limit: int, whole_file: bool) -> None:  # noqa: FBT001 - click's way
     """Show what import ID changes; ID may be its proposal's."""
     with hub().db.session() as session:
         made = service.find(session, presenting.read_id(hub(), import_id))

@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Welcome a citizen back."""
         self._answer(HTTPStatus.OK, b"<!doctype html><title>Portal</title><p>Welcome back.")
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Say nothing."""
 
     def _answer(self, status: int, body: bytes) -> None:

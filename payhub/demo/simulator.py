@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from gateways.simulator import Delays, SimulatorConfig, run
+from gateways.simulator import Delays, SimulatorConfig, Terms, run
 from payhub.demo.seed import DEVELOPMENT_SECRETS
 from payhub.demo.surroundings import HOST, Surroundings
 
@@ -29,10 +29,20 @@ def merchants(base_url: str) -> dict[str, Any]:
     }
 
 
-def configure(surroundings: Surroundings, *, seed: int, delays: Delays, tries: int, order_s: int) -> Path:
+def configure(
+    surroundings: Surroundings,
+    *,
+    seed: int,
+    delays: Delays,
+    tries: int,
+    order_s: int,
+    terms: Mapping[str, Terms] | None = None,
+    payout_column: bool = False,
+) -> Path:
     """Write down what the process is to be told; only its owner may read it, for it holds secrets.
 
-    `order_s` is how long the hub's orders live: MoMo is not told with each.
+    `order_s` is how long the hub's orders live: MoMo is not told with each. `terms` are by terminal: nothing is withheld
+    of an account without.
     """
     told = {
         "mode": "test",
@@ -43,6 +53,8 @@ def configure(surroundings: Surroundings, *, seed: int, delays: Delays, tries: i
         "delays": asdict(delays),
         "tries": tries,
         "momo_expires_s": order_s,
+        "terms": {terminal: asdict(each) for terminal, each in (terms or {}).items()},
+        "payout_column": payout_column,
         "books_path": str(surroundings.folder / "gateway-books.jsonl"),
     }
     path = surroundings.folder / "simulator.json"
@@ -54,7 +66,12 @@ def configure(surroundings: Surroundings, *, seed: int, delays: Delays, tries: i
 def main(path: Path) -> None:
     """Serve until told to stop."""
     told = json.loads(path.read_text(encoding="utf-8"))
-    config = SimulatorConfig(**{**told, "delays": Delays(**told["delays"]), "books_path": Path(told["books_path"])})
+    read = {
+        "delays": Delays(**told["delays"]),
+        "terms": {terminal: Terms.read(each) for terminal, each in told["terms"].items()},
+        "books_path": Path(told["books_path"]),
+    }
+    config = SimulatorConfig(**{**told, **read})
     signal.signal(signal.SIGTERM, _end)
     run(config)
 

@@ -19,7 +19,7 @@ from payhub.payments.models import Attempt, Payment, PaymentLine
 from payhub.payments.starting import Started, order_lives, redirect_of
 from payhub.payments.statements import START, parameters
 from payhub.payments.states import PaymentState
-from payhub.payments.ways import Way, way_of
+from payhub.payments.ways import Way, method_of, way_of
 
 
 def start(
@@ -29,14 +29,17 @@ def start(
     form_token: uuid.UUID,
     client_ip: str,
     choice: Mapping[str, Any] | None = None,
+    *,
+    bank: str = "",
 ) -> Redirect | None:
     """Write an attempt and return where to send the citizen; None where the payment takes no more, or the gateway no order.
 
-    The same form sent again gives the same order again. `choice` is what is kept of why the way stood where it stood.
+    The same form sent again gives the same order again. `choice` is what is kept of why the way stood where it stood, `bank` the
+    code of the bank that was chosen, if one was.
     """
     now = hub.clock.now().replace(microsecond=0)
     way = _open_way(hub, payment_id, way_code, now)
-    started = _write(hub, way, _values(hub, way, payment_id, form_token, client_ip, now, choice=choice)) if way else None
+    started = _write(hub, way, _values(hub, way, payment_id, form_token, client_ip, now, choice=choice, bank=bank)) if way else None
     started = started or _sent_before(hub, payment_id, form_token, client_ip)
     if started is not None:
         return redirect_of(hub, started)
@@ -81,7 +84,9 @@ def _values(
     now: datetime,
     *,
     choice: Mapping[str, Any] | None,
+    bank: str,
 ) -> dict[str, Any]:
+    method = method_of(hub, way, bank)
     code, attempt_id, times, account = ids.new_code(), ids.new_id(), hub.settings.payments, way.account
     reference = hub.gateways[account.gateway].reference(code, now)
     return {
@@ -95,7 +100,7 @@ def _values(
         "account_currency": account.currency,
         "code": code,
         "reference": reference,
-        "method": way.method.name or None,
+        "method": method or None,
         "now": now,
         "order_expires_at": now + order_lives(hub, account),
         "next_check_at": now + timedelta(seconds=times.ladder_s[0]),
@@ -106,13 +111,14 @@ def _values(
             "gateway_account": account.code,
             "reference": reference,
             **({"choice": dict(choice)} if choice else {}),
+            **({"bank": method} if method != way.method.name else {}),
         },
     }
 
 
 def _new(way: Way, values: dict[str, Any], row: Any) -> Started:
     return Started(
-        account=way.account, reference=values["reference"], method=way.method.name,
+        account=way.account, reference=values["reference"], method=values["method"] or "",
         ordered_at=values["now"], amount=row.total, currency=row.currency, payment_reference=row.reference, language=row.language,
         client_ip=values["client_ip"],
     )  # fmt: skip

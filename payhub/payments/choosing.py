@@ -91,7 +91,8 @@ def _refusal(hub: Hub, registers: Registers, way: Way, amount: int, currency: st
         return Refusal.LIMITS
     if way.account.id in registers.held:
         return Refusal.HELD
-    return Refusal.FAILING if _failing(hub, way) else None
+    # What this process already waits for at its limit would turn the next citizen away.
+    return Refusal.FAILING if _failing(hub, way) or hub.bulkhead.full(way.account.id) else None
 
 
 def _failing(hub: Hub, way: Way) -> bool:

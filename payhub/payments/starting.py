@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateways.base import Notice, Order, Redirect, Request, Response
-from payhub import log
+from payhub import log, metrics
 from payhub.accounts.models import GatewayAccount
 from payhub.calling import call
 from payhub.exchange import NotReached, OutcomeUnknown
@@ -21,6 +21,9 @@ from payhub.payments.outcomes import end_without_money, find, known_there, under
 from payhub.payments.states import UNDECIDED, AttemptState
 
 _log = log.get(__name__)
+_turned_away = metrics.counter(
+    "payhub_gateway_orders_turned_away", "Orders not asked for, because too many were under way at the account", ["account"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,21 @@ def _sent(hub: Hub, started: Started, request: Request) -> Response:
         # Asked twice it would refuse the order that the first request made.
         raise OutcomeUnknown(started.account.code)
     try:
-        return call(hub, started.account, request)
+        return _called(hub, started.account, request)
     except NotReached:
         if not started.asked_before:
             _never_made(hub, started, "not_reached")
         raise
+
+
+def _called(hub: Hub, account: GatewayAccount, request: Request) -> Response:
+    """Call where there is a place: a gateway that hangs does not get every thread, and to the next it was not reached."""
+    with hub.bulkhead.place(account.id) as found:
+        if not found:
+            _turned_away.labels(account.code).inc()
+            _log.warning("attempt.turned_away", gateway=account.code, under_way=hub.bulkhead.most)
+            raise NotReached(account.code)
+        return call(hub, account, request)
 
 
 def _order(hub: Hub, started: Started) -> Order:

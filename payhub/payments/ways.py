@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateways.base import Method
+from gateways.base import Bank, ListsBanks, Method
 from payhub.accounts.models import GatewayAccount
 from payhub.hub import Hub
 from payhub.registers import Registers
@@ -50,6 +50,24 @@ def way_of(hub: Hub, registers: Registers, code: str, now: datetime) -> Way | No
     if account is None or not _in_use(hub, account, now):
         return None
     return next((way for way in _ways_of(hub, account) if way.code == code), None)
+
+
+def banks_of(hub: Hub, way: Way) -> Sequence[Bank]:
+    """Return the banks that can be chosen before being sent this way; none where no list is kept."""
+    if not isinstance(hub.gateways[way.account.gateway], ListsBanks):
+        return []
+    # One that is called like the method itself is no choice.
+    name = way.method.name
+    return [bank for bank in hub.banks.of(way.account.id) if bank.code != name and name in {"", bank.method}]
+
+
+def method_of(hub: Hub, way: Way, bank: str) -> str:
+    """Return what the gateway is told of how to pay: the bank that was chosen, or else the way's method.
+
+    A bank that is not on the list as it is now counts as none. The list may have changed or gone since the page was shown, and the
+    gateway asks again itself: stopping a citizen who wants to pay would be the greater harm.
+    """
+    return bank if bank and any(bank == each.code for each in banks_of(hub, way)) else way.method.name
 
 
 def _in_use(hub: Hub, account: GatewayAccount, now: datetime) -> bool:

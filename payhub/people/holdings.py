@@ -66,7 +66,7 @@ def hold_words(session: Session, payments: Sequence[uuid.UUID]) -> None:
 def _about(payments: Sequence[uuid.UUID]) -> Any:
     """Return the query of the proposals about these payments."""
     wanted = bindparam("about", [str(each) for each in payments], ARRAY(Text), unique=True)
-    found = text(f"SELECT said.proposal_id FROM ({ABOUT}) AS said WHERE said.payment = ANY (:about)")  # noqa: S608
+    found = text(f"SELECT said.proposal_id FROM ({ABOUT}) AS said WHERE said.payment = ANY (:about)")  # noqa: S608 - our own names
     return found.bindparams(wanted).columns(column("proposal_id", Uuid)).subquery().select()
 
 
@@ -92,7 +92,7 @@ _LATER = text(
     JOIN payment ON CAST(payment.id AS text) = said.payment
     WHERE payment.erased_at IS NOT NULL AND proposal.state NOT IN ('proposed', 'approved')
     LIMIT :limit
-    """  # noqa: S608
+    """  # noqa: S608 - our own names
 )
 
 HOLDINGS = (

@@ -8,7 +8,7 @@ LAWS = (
         "of an erased payer nothing is left that no accounting record needs, and nothing finds what is left",
         "SELECT count(*) FROM payment WHERE erased_at IS NOT NULL",
         # What somebody was writing at that very moment goes with the next run of the job.
-        f"WITH written AS (SELECT p.id FROM payment p JOIN ({ABOUT}) AS said ON said.payment = CAST(p.id AS text) "  # noqa: S608
+        f"WITH written AS (SELECT p.id FROM payment p JOIN ({ABOUT}) AS said ON said.payment = CAST(p.id AS text) "  # noqa: S608 - our own names
         "WHERE p.erased_at IS NOT NULL AND CASE WHEN said.words_key IS NOT NULL THEN said.proposed_at ELSE said.decided_at END "
         "< p.erased_at - interval '1 minute') "
         "SELECT p.id, p.erased_at FROM payment p LEFT JOIN payer ON payer.payment_id = p.id WHERE p.erased_at IS NOT NULL "

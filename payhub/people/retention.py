@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from payhub.clock import local_date
 from payhub.ledger.models import Journal
@@ -61,8 +62,10 @@ def standings(session: Session, payments: Sequence[Payment]) -> list[Standing]:
     ]
 
 
-def _ids(session: Session, column: object, condition: object, wanted: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    return set(session.scalars(select(column).where(column.in_(wanted), condition)))  # type: ignore[attr-defined,call-overload]
+def _ids(
+    session: Session, column: InstrumentedAttribute[Any], condition: ColumnElement[bool], wanted: Sequence[uuid.UUID]
+) -> set[uuid.UUID]:
+    return set(session.scalars(select(column).where(column.in_(wanted), condition)))
 
 
 def record_until(terms: People, standing: Standing) -> date | None:

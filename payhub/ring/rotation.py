@@ -36,7 +36,7 @@ BATCH_BYTES = 16 * 1024 * 1024
 _VANISHED_S = 300
 """Between two statements of a batch."""
 _PAUSE_S = 0.5
-"""Between two passes: what was held is let go by then."""
+"""Between two passes, outside any transaction: whoever holds what was passed over lets go meanwhile."""
 _log = log.get(__name__)
 
 
@@ -110,7 +110,7 @@ def _next(session: Session, value: SealedValue, target: int, last_id: uuid.UUID 
     after = f"AND {value.id} > :last_id" if last_id else ""
     # How large a value is stands before it: what does not fit is not read.
     statement = text(
-        "SELECT * FROM (SELECT *, sum(octet_length(data)) OVER (ORDER BY id) AS size, row_number() OVER (ORDER BY id) AS number "  # noqa: S608
+        "SELECT * FROM (SELECT *, sum(octet_length(data)) OVER (ORDER BY id) AS size, row_number() OVER (ORDER BY id) AS number "  # noqa: S608 - our own names
         f"FROM (SELECT {value.id} AS id, {value.key} AS key, {value.data} AS data{named} FROM {value.table} "
         f"WHERE {older(value)} {after} ORDER BY {value.id} LIMIT :batch) AS next) AS sized "
         "WHERE size <= :bytes OR number = 1 ORDER BY id"
@@ -148,7 +148,7 @@ def _seal_again(keyring: Keyring, value: SealedValue, session: Session, after: u
 def _replace(session: Session, value: SealedValue, again: Sequence[_Again]) -> int:
     """Write what was sealed again, wherever the row is free and still has the key that was read; return how many."""
     statement = text(
-        f"WITH free AS (SELECT {value.id} AS id FROM {value.table} WHERE {value.id} = ANY (:ids) FOR NO KEY UPDATE SKIP LOCKED) "  # noqa: S608
+        f"WITH free AS (SELECT {value.id} AS id FROM {value.table} WHERE {value.id} = ANY (:ids) FOR NO KEY UPDATE SKIP LOCKED) "  # noqa: S608 - our own names
         f"UPDATE {value.table} SET {value.key} = fresh.key, {value.data} = fresh.data "
         "FROM free JOIN unnest(:ids, :befores, :keys, :datas) AS fresh (id, before, key, data) USING (id) "
         f"WHERE {value.table}.{value.id} = free.id AND {value.table}.{value.key} = fresh.before"

@@ -22,8 +22,8 @@ LAWS = (
     ),
     Law(
         "a gateway's or a portal's secret waits exactly as long as its proposal does",
-        f"SELECT count(*) FROM ({_TWO_PEOPLE}) AS secret WHERE state = 'proposed'",  # noqa: S608
-        f"SELECT secret.id, secret.holder FROM ({_TWO_PEOPLE}) AS secret WHERE (state = 'proposed') <> EXISTS ("  # noqa: S608
+        f"SELECT count(*) FROM ({_TWO_PEOPLE}) AS secret WHERE state = 'proposed'",  # noqa: S608 - our own names
+        f"SELECT secret.id, secret.holder FROM ({_TWO_PEOPLE}) AS secret WHERE (state = 'proposed') <> EXISTS ("  # noqa: S608 - our own names
         "SELECT FROM proposal p WHERE p.kind = 'secret_add' AND p.target = secret.holder || '/' || secret.id "
         "AND p.state = 'proposed' AND p.content ->> 'fingerprint' = secret.fingerprint)",
     ),

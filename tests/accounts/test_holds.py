@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from payhub.cli import payhub
+from payhub.cli.gateways import gateways
 
 
 @pytest.fixture
@@ -77,13 +77,12 @@ def test_prove_notices_a_hold_that_nobody_is_on_record_for(act, hub) -> None:
     assert broken == ["every hold of a gateway account, and every release, stands in the audit, by whom it was"]
 
 
-def test_the_command_shows_holds_and_releases(settings, minh, tmp_path, monkeypatch, hub) -> None:
-    monkeypatch.setattr("payhub.cli.make_hub", lambda: hub)
+def test_the_command_shows_holds_and_releases(minh, tmp_path, hub) -> None:
     token = tmp_path / "token"
     token.write_text(minh.token)
 
     def run(*words: str) -> str:
-        done = CliRunner().invoke(payhub, ["gateways", *words], catch_exceptions=False)
+        done = CliRunner().invoke(gateways, [*words], obj=lambda: hub, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return done.output
 

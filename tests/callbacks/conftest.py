@@ -27,15 +27,12 @@ def rename(hub: Hub) -> Callable[[str, str], None]:
 
 
 @pytest.fixture
-def retry(hub: Hub, clock: Any, monkeypatch) -> Callable[..., int]:
+def retry(bound: Hub, clock: Any) -> Callable[..., int]:
     """Let time pass and run the job once; return how many were due."""
-    from payhub import jobs as processes
-
-    processes.bind(hub)
 
     def run(**later: float) -> int:
         clock.pass_(**later)
-        with hub.db.session() as session:
+        with bound.db.session() as session:
             due = waiting.due(session, clock.now())
         jobs.retry_callbacks()
         return len(due)

@@ -208,7 +208,7 @@ def test_the_commands_list_show_and_replay(paid, hub, lan, callback_ids, tmp_pat
     assert run("replay", name, "--token-file", str(tmp_path / "token")).exit_code == 2
 
 
-class secret_gone:  # noqa: N801
+class secret_gone:  # noqa: N801 - it reads as a word after `with`
     """A time in which the hub has no secret of the account."""
 
     def __init__(self, hub) -> None:

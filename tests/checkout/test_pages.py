@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -105,6 +106,49 @@ def test_only_an_open_page_has_a_form_that_starts_something_new(came, see) -> No
     assert see(came("open")).forms[0].fields["way"] == "vnpay-main"
     for state in ("paid", "reversed"):
         assert see(came(state)).forms == []
+
+
+@pytest.fixture
+def spared(hub, minh, client) -> Callable[[str, str], None]:
+    """Let an account be held back, or fail."""
+
+    def let(account: str, why: str) -> None:
+        if why == "held":
+            assert minh.post(client, f"/v1/staff/gateways/{account}/hold", {"reason": "maintenance"}).status_code == 200
+        else:
+            for _ in range(10):
+                hub.health.heard(hub.registers.gateway_accounts[account].id, good=False)
+
+    return let
+
+
+SPARED = {
+    "held": ("Tạm ngừng. Vui lòng chọn cách khác.", "Suspended. Please choose another way."),
+    "failing": ("Đang gián đoạn. Vui lòng chọn cách khác hoặc thử lại sau ít phút.", "Not working just now. Please choose another way, or try again in a few minutes."),
+}
+
+
+@pytest.mark.parametrize("why", SPARED)
+def test_a_way_that_is_spared_is_shown_says_why_and_cannot_be_chosen(asked, see, spared, why) -> None:
+    spared("vnpay-main", why)
+    path = asked()
+    for language, said in zip(("vi", "en"), SPARED[why], strict=True):
+        page = see(f"{path}?lang={language}")
+        ways = {given["value"]: "disabled" in given for tag, given in page.elements if given.get("name") == "way"}
+        assert [way for way, disabled in ways.items() if disabled] == ["vnpay-main"]
+        assert page.words.count(said) == 1
+        assert page.forms[0].fields["way"] != "vnpay-main"
+        assert page.faults == []
+
+
+def test_where_every_way_is_held_the_page_says_so_of_each(asked, see, spared, hub) -> None:
+    path = asked()
+    for account in hub.registers.gateway_accounts:
+        spared(account, "held")
+    page = see(path)
+    assert page.forms == []
+    assert page.words.count(SPARED["held"][0]) == 4
+    assert page.faults == []
 
 
 def test_an_open_page_says_until_when_in_local_time(asked, see) -> None:

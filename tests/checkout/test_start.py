@@ -34,6 +34,39 @@ def test_the_same_form_twice_is_one_attempt_and_the_same_address(asked, see, pre
     assert len(attempts()) == 1
 
 
+@pytest.fixture
+def choices(rows) -> Callable[[], list[Any]]:
+    """What is kept of why each way stood where it was chosen."""
+    return lambda: [choice for (choice,) in rows("SELECT data -> 'choice' FROM event WHERE type = 'attempt.created' ORDER BY seq")]
+
+
+@pytest.mark.usefixtures("gateway")
+def test_what_was_chosen_among_which_ways_is_kept(asked, see, press, choices) -> None:
+    for way in ("vnpay-main", "momo-main/payWithATM", "zalopay-main"):
+        press(see(asked()).forms[0], way=way)
+    assert choices() == [
+        {"place": 1, "of": 4, "because": "cost"}, {"place": 3, "of": 4, "because": "rank"}, {"place": 4, "of": 4, "because": "last"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ["", "order", "reason", "another form's", "unsigned"])
+def test_a_choice_that_was_not_shown_is_not_kept_and_the_payment_goes_on(asked, see, press, choices, change) -> None:
+    path = asked()
+    form, another = see(path).forms[0], see(path).forms[0]
+    told, _, mac = form.fields["offered"].rpartition("|")
+    first, *rest = told.split(",")
+    forged = {
+        "": "",
+        "order": f"{','.join([*rest, first])}|{mac}",
+        "reason": f"{told.replace(first, 'vnpay-main:agency')}|{mac}",
+        "another form's": another.fields["offered"],
+        "unsigned": told,
+    }[change]
+    assert forged != form.fields["offered"]
+    assert press(form, offered=forged).location.startswith("https://sandbox.vnpayment.vn/")
+    assert choices() == [None]
+
+
 def test_a_double_click_at_the_same_moment_is_one_attempt(app, asked, see, attempts) -> None:
     form = see(asked()).forms[0]
     with ThreadPoolExecutor(4) as fingers:

@@ -37,7 +37,7 @@ def work():
 try:
     work()
 except ValueError:
-    logging.getLogger("a.library").exception("failed")
+    logging.getLogger("some.package").exception("failed")
     log.get("ours").error("ours.failed", exc_info=True)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -20,6 +20,7 @@ def rounds(monkeypatch):
             run.append(seed)
             return Round(seed, Counter(web=size.kills), 204, {"paid": 150}, {"succeeded": 20, "failed": 4}, 1, {}, {}, checks, 1.0)
 
+        # A real round takes a minute; what is said of it is all that counts here.
         monkeypatch.setattr(command, "run_round", run_round)
         return run
 
@@ -48,6 +49,7 @@ def test_a_round_that_cannot_be_ended_fails(monkeypatch, capsys):
     def run_round(*_):
         raise DemoFailed("after 180 s still waiting for 3 deliveries")
 
+    # As above, and one that never comes to rest takes three.
     monkeypatch.setattr(command, "run_round", run_round)
     assert command.main(["--rounds", "1"]) == 1
     assert "still waiting for 3 deliveries" in capsys.readouterr().out

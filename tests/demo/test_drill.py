@@ -28,7 +28,9 @@ pytestmark = pytest.mark.heavy
 
 FAILING = ("momo-main/captureWallet", "momo-main/payWithATM")
 TOLD = {"PAYHUB_GATEWAYS__OPEN_S": "4", "PAYHUB_GATEWAYS__FRESH_S": "0.2", "PAYHUB_JOBS__PROBES_S": "1"}
-CITIZENS, AFTERWARDS, AT_ONCE, PACE_S = 60, 6, 4, 0.2
+CITIZENS, AFTERWARDS, AT_ONCE = 60, 6, 4
+PACE_S = 0.2
+"""Between two citizens of one thread: some must still come after the breaker has opened."""
 PATIENCE_S = 60
 
 

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,6 +16,7 @@ import requests
 from gateways.base import Account, Incoming, Notice, Order, Query, Redirect, RefundOrder, Response, Verdict
 from gateways.errors import Forged, Malformed
 from gateways.momo import Momo
+from gateways.signing import mac
 from gateways.simulator import Delays, SimulatorConfig, serving
 from gateways.vnpay import Vnpay
 from gateways.zalopay import Zalopay
@@ -25,32 +25,14 @@ TERMINAL, SECRET = "PAYHUB01", "PAYHUBVNPAYSECRET0123456789ABCDE"
 PARTNER, ACCESS_KEY, SECRET_KEY = "PAYHUBMOMO", "ACCESSKEY0123456", "MOMOSECRET0123456789ABCDEFGHIJKL"
 APP, KEY1, KEY2 = "2553", "ZALOPAYKEYONE0123456789ABCDEFGHI", "ZALOPAYKEYTWO0123456789ABCDEFGHI"
 AT_ONCE = Delays(
-    ipn_s=0,
-    retry_s=0.02,
-    timeout_s=5,
-    slow_s=0.3,
-    twice_s=0.02,
-    reversed_s=0.02,
-    late_s=0.05,
-    refund_s=0.3,
-    refund_soon_s=0.2,
-    hang_s=5,
-)
+    ipn_s=0, retry_s=0.02, timeout_s=5, slow_s=0.3, twice_s=0.02, reversed_s=0.02, late_s=0.05, refund_s=0.3, refund_soon_s=0.2, hang_s=5,
+)  # fmt: skip
 GATEWAYS = {"vnpay": Vnpay(), "momo": Momo(), "zalopay": Zalopay()}
 ACCOUNTS = {
     "vnpay": Account(TERMINAL, (SECRET,), {}),
     "momo": Account(PARTNER, (), {}, {"access_key": (ACCESS_KEY,), "secret_key": (SECRET_KEY,)}),
     "zalopay": Account(APP, (), {}, {"key1": (KEY1,), "key2": (KEY2,)}),
 }
-
-
-def eventually(told: Callable[[], Any], within_s: float = 10.0) -> Any:
-    """Wait until something is true and give it back."""
-    until = time.monotonic() + within_s
-    while not (found := told()):
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.005)
-    return found
 
 
 class TinyHub:
@@ -137,10 +119,8 @@ def tiny_hub() -> Iterator[TinyHub]:
 class Driver:
     """The hub's and the citizen's side of one gateway of a simulator, over HTTP."""
 
-    eventually = staticmethod(eventually)
-
-    def __init__(self, base: str, hub: TinyHub, name: str) -> None:
-        self.base, self.hub, self.name, self.gateway = base, hub, name, GATEWAYS[name]
+    def __init__(self, base: str, hub: TinyHub, name: str, eventually: Callable[..., Any]) -> None:
+        self.base, self.hub, self.name, self.gateway, self.eventually = base, hub, name, GATEWAYS[name], eventually
         wallet = {"api": base}
         vnpay = {"pay": f"{base}/paymentv2/vpcpay.html", "api": f"{base}/merchant_webapi/api/transaction"}
         self.account = replace(ACCOUNTS[name], endpoints=vnpay if name == "vnpay" else wallet)
@@ -152,17 +132,13 @@ class Driver:
     def order(self, code: str, **changes: Any) -> Order:
         now = changes.get("created_at", datetime.now(UTC))
         given = {
-            "reference": self.gateway.reference(code, now),
-            "amount": 150_000,
-            "currency": "VND",
-            "description": f"Lệ phí hồ sơ {code}",
-            "created_at": now,
-            "expires_at": now + timedelta(minutes=15),
+            "reference": self.gateway.reference(code, now), "amount": 150_000, "currency": "VND",
+            "description": f"Lệ phí hồ sơ {code}", "created_at": now, "expires_at": now + timedelta(minutes=15),
             "return_url": "https://hub.example/return?a=1" if self.name == "vnpay" else "https://hub.example/return",
             "language": "vi",
             "client_ip": "203.0.113.9",
             "callback_url": "" if self.name == "vnpay" else f"{self.hub.url}/{self.name}/test",
-        } | changes
+        } | changes  # fmt: skip
         self.hub.amounts[given["reference"]] = given["amount"]
         return Order(**given)
 
@@ -180,6 +156,12 @@ class Driver:
 
     def decide(self, order: Order, decision: str = "pay", **form: str) -> requests.Response:
         return self.http.post(self.pay_url(order), data={"decision": decision, **form}, allow_redirects=False)
+
+    def paid(self, code: str = "PH1", **changes: Any) -> Order:
+        """Return an order that the citizen has paid."""
+        order = self.order(code, **changes)
+        self.decide(order)
+        return order
 
     def returned(self, response: requests.Response) -> Notice:
         assert response.status_code == 302, response.text
@@ -207,17 +189,10 @@ class Driver:
         if self.name == "zalopay":
             reference = f"{datetime.now(UTC) + timedelta(hours=7):%y%m%d}_{APP}_{reference}"
         given = {
-            "reference": reference,
-            "original_reference": order.reference,
-            "original_transaction": self.books(order.reference)["transaction"] if wallet else None,
-            "original_created_at": order.created_at,
-            "amount": order.amount,
-            "original_amount": order.amount,
-            "currency": "VND",
-            "asked_by": "ketoan01",
-            "asked_at": datetime.now(UTC),
-            "client_ip": "203.0.113.9",
-        } | changes
+            "reference": reference, "original_reference": order.reference, "original_created_at": order.created_at,
+            "original_transaction": self.books(order.reference)["transaction"] if wallet else None, "original_amount": order.amount,
+            "amount": order.amount, "currency": "VND", "asked_by": "ketoan01", "asked_at": datetime.now(UTC), "client_ip": "203.0.113.9",
+        } | changes  # fmt: skip
         return RefundOrder(**given)
 
     def refund(self, refund: RefundOrder) -> Any:
@@ -238,6 +213,15 @@ class Driver:
     def plan_refunds(self, *plans: dict[str, Any]) -> requests.Response:
         return self.tell("refund-scenarios", *plans)
 
+    def until_refund(self, refund: RefundOrder, **said: Any) -> None:
+        """Ask about a refund until it is said to be so; the gateway's own clock is real."""
+
+        def so() -> bool:
+            notice = self.ask_refund(refund)
+            return all(getattr(notice, name) == value for name, value in said.items())
+
+        self.eventually(so, f"no answer ever has {said}")
+
     def refunds(self) -> list[dict[str, Any]]:
         return self.http.get(f"{self.base}/simulator/books", params={"terminal": self.account.terminal}).json()["refunds"]
 
@@ -253,7 +237,7 @@ class Driver:
             tries = self.books(reference)["ipns"][0]["tries"]
             return tries if len(tries) >= times else None
 
-        return eventually(enough)
+        return self.eventually(enough)
 
     def delivered(self, reference: str) -> dict[str, Any]:
         """The order in the books once each of its messages was accepted, given up or a forgery."""
@@ -263,14 +247,30 @@ class Driver:
             ends = [ipn["finished"] for ipn in order["ipns"]]
             return order if ends and all(ends) else None
 
-        return eventually(finished)
+        return self.eventually(finished)
+
+
+class ZalopayDriver(Driver):
+    """One that also asks what no honest hub would ask, signed by hand."""
+
+    def signed(self, names: str, fields: dict[str, Any]) -> dict[str, Any]:
+        return {**fields, "mac": mac("sha256", KEY1, "|".join(str(fields.get(name, "")) for name in names.split()).encode())}
+
+    def answered(self, call: str, fields: dict[str, Any], *, as_json: bool = False) -> Any:
+        answer = self.http.post(f"{self.base}/v2/{call}", **{"json" if as_json else "data": fields})
+        assert answer.status_code == 200
+        return answer.json()
+
+    def asked(self, call: str, fields: dict[str, Any], *, as_json: bool = False) -> tuple[int, int]:
+        told = self.answered(call, fields, as_json=as_json)
+        return told["return_code"], told["sub_return_code"]
 
 
 Starter = Callable[..., Driver]
 
 
 @pytest.fixture
-def simulator(tiny_hub: TinyHub) -> Iterator[Starter]:
+def simulator(tiny_hub: TinyHub, eventually: Callable[..., Any]) -> Iterator[Starter]:
     """Start a simulator and drive one gateway of it, with other settings if given."""
     with ExitStack() as stack:
 
@@ -284,7 +284,8 @@ def simulator(tiny_hub: TinyHub) -> Iterator[Starter]:
                 "zalopay": {APP: (KEY1, KEY2)},
             } | changes
             life = stack.enter_context(ExitStack())
-            driver = Driver(life.enter_context(serving(SimulatorConfig(**given))), tiny_hub, gateway)
+            kind = ZalopayDriver if gateway == "zalopay" else Driver
+            driver = kind(life.enter_context(serving(SimulatorConfig(**given))), tiny_hub, gateway, eventually)
             life.callback(driver.http.close)
             driver.stop = life.close
             return driver

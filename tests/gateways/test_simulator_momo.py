@@ -24,12 +24,6 @@ def driver(simulator):
     return simulator(gateway="momo")
 
 
-def paid(driver, reference="PH1", **changes):
-    order = driver.order(reference, **changes)
-    driver.decide(order)
-    return order
-
-
 def signed(driver, names, fields):
     """Sign by hand, so that what no honest hub would ask can be asked."""
     key, secret = (driver.account.named_secrets[name][0] for name in ("access_key", "secret_key"))
@@ -100,7 +94,7 @@ def test_the_page_shows_the_order_and_its_buttons(driver):
 
 
 def test_the_ipn_is_posted_as_momo_writes_it_to_the_orders_own_address(driver):
-    paid(driver)
+    driver.paid()
     (ipn,) = driver.delivered("PH1")["ipns"]
     (heard,) = driver.hub.raw
     assert (heard.method, heard.query, ipn["method"], ipn["tries"][0]["rsp_code"]) == ("POST", b"", "POST", "204")
@@ -190,11 +184,11 @@ def test_an_early_ipn_is_heard_before_create_is_answered(driver):
 
 def test_an_ipn_is_sent_again_until_it_is_answered_with_204(driver):
     driver.hub.deaf = 2
-    paid(driver)
+    driver.paid()
     (ipn,) = driver.delivered("PH1")["ipns"]
     assert [each["status"] for each in ipn["tries"]] == [500, 500, 204]
     driver.hub.says = Verdict.FORGED
-    paid(driver, "PH2")
+    driver.paid("PH2")
     assert len(driver.delivered("PH2")["ipns"][0]["tries"]) == 10
 
 
@@ -254,7 +248,7 @@ def test_a_restarted_simulator_remembers_and_sends_what_it_owed(simulator, tmp_p
     path = tmp_path / "books.jsonl"
     tiny_hub.deaf = 1
     first = simulator(gateway="momo", books_path=path, delays=Delays(ipn_s=0))
-    order = paid(first)
+    order = first.paid()
     first.tried("PH1", 1)
     first.stop()
     second = simulator(gateway="momo", books_path=path)

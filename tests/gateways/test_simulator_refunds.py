@@ -5,7 +5,6 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from time import monotonic, sleep
 
 import pytest
 import requests
@@ -27,12 +26,6 @@ def driver(simulator):
     return simulator()
 
 
-def paid(driver, reference="PH1", **changes):
-    order = driver.order(reference, **changes)
-    driver.decide(order)
-    return order
-
-
 def rows(driver, day=None):
     on = day or datetime.now(UTC) + timedelta(hours=7)
     text = driver.http.get(f"{driver.base}/simulator/settlements/PAYHUB01/{on:%Y-%m-%d}.csv").text
@@ -44,14 +37,14 @@ def rows(driver, day=None):
 
 
 def test_an_order_whose_number_ends_in_zero_is_found_by_it(driver):
-    orders = {f"PH{each}": paid(driver, f"PH{each}") for each in range(10)}
+    orders = {f"PH{each}": driver.paid(f"PH{each}") for each in range(10)}
     numbers = {reference: driver.books(reference)["transaction"] for reference in orders}
     [reference] = [reference for reference, number in numbers.items() if number.endswith("0")]
     assert driver.refund(driver.to_refund(orders[reference], "RF1", original_transaction=numbers[reference])).outcome == A
 
 
 def test_a_full_refund_is_taken_and_stands_in_the_books(driver):
-    order = paid(driver)
+    order = driver.paid()
     number = driver.books("PH1")["transaction"]
     notice = driver.refund(driver.to_refund(order, "RF1", original_transaction=number))
     assert (notice.outcome, notice.raw_code, notice.amount) == (A, "00/06/02", 150_000)
@@ -76,7 +69,7 @@ def test_a_full_refund_is_taken_and_stands_in_the_books(driver):
 
 
 def test_a_query_tells_the_refund_and_nothing_of_the_payment(driver):
-    order = paid(driver)
+    order = driver.paid()
     refund = driver.to_refund(order, "RF1")
     assert driver.ask_refund(refund).raw_code == "00/00/01"
     assert driver.ask_refund(refund).outcome is U, "that the payment stands does not prove that no refund does"
@@ -87,14 +80,14 @@ def test_a_query_tells_the_refund_and_nothing_of_the_payment(driver):
 
 def test_whether_a_query_tells_refunds_is_a_setting(simulator):
     driver = simulator(query_tells="payment")
-    order = paid(driver)
+    order = driver.paid()
     refund = driver.to_refund(order, "RF1")
     driver.refund(refund)
     assert (driver.ask_refund(refund).outcome, driver.ask(order).outcome) == (U, Outcome.SUCCEEDED)
 
 
 def test_parts_never_exceed_what_was_paid(driver):
-    order = paid(driver)
+    order = driver.paid()
     parts = [driver.refund(driver.to_refund(order, f"RF{n}", amount=60_000)) for n in range(3)]
     assert [part.outcome for part in parts] == [A, A, R]
     assert parts[2].raw_code == "95//"
@@ -105,7 +98,7 @@ def test_parts_never_exceed_what_was_paid(driver):
 
 
 def test_many_hands_never_give_back_more_than_was_paid(driver):
-    order = paid(driver)
+    order = driver.paid()
 
     def ask(number):
         request = Vnpay().refund(driver.account, driver.to_refund(order, f"RF{number}", amount=40_000))
@@ -122,7 +115,7 @@ def test_many_hands_never_give_back_more_than_was_paid(driver):
     [{"original_reference": "PH9"}, {"original_created_at": datetime(2020, 1, 1, tzinfo=UTC)}, {"original_transaction": "1"}],
 )
 def test_an_order_it_does_not_know_is_not_found(driver, changes):
-    notice = driver.refund(driver.to_refund(paid(driver), "RF1", **changes))
+    notice = driver.refund(driver.to_refund(driver.paid(), "RF1", **changes))
     assert (notice.outcome, notice.raw_code) == (N, "91//")
 
 
@@ -137,12 +130,12 @@ def test_what_was_never_paid_is_not_given_back(driver):
 
 
 def test_a_full_refund_of_another_amount_is_refused(driver):
-    order = paid(driver)
+    order = driver.paid()
     assert driver.refund(driver.to_refund(order, "RF1", amount=100_000, original_amount=100_000)).raw_code == "95//"
 
 
 def test_a_request_is_carried_out_once(driver):
-    order = paid(driver)
+    order = driver.paid()
     refund = driver.to_refund(order, "RF1", amount=50_000)
     assert [driver.refund(refund).outcome for _ in range(3)] == [A, P, P]
     assert [each["taken"] for each in driver.refunds()] == [True, False, False]
@@ -150,7 +143,7 @@ def test_a_request_is_carried_out_once(driver):
 
 
 def test_while_one_is_in_process_another_like_it_waits(driver):
-    order = paid(driver)
+    order = driver.paid()
     driver.plan_refunds({"reference": "PH1", "scenario": "slow"})
     first = driver.to_refund(order, "RF1", amount=50_000)
     assert driver.refund(first).raw_code == "00/05/03"
@@ -158,28 +151,20 @@ def test_while_one_is_in_process_another_like_it_waits(driver):
     assert driver.refund(driver.to_refund(order, "RF3", amount=40_000)).outcome is A
 
 
-def wait_for(driver, refund, raw_code):
-    until = monotonic() + 10
-    while (notice := driver.ask_refund(refund)).raw_code != raw_code:
-        assert monotonic() < until, notice
-        sleep(0.02)
-    return notice
-
-
 @pytest.mark.parametrize(("scenario", "later", "outcome"), [("slow", "00/06/02", A), ("refused_later", "00/09/02", R)])
 def test_a_slow_refund_is_in_process_and_then_decided(driver, scenario, later, outcome):
-    order = paid(driver)
+    order = driver.paid()
     driver.plan_refunds({"reference": "PH1", "scenario": scenario})
     refund = driver.to_refund(order, "RF1")
     assert driver.refund(refund).raw_code == "00/05/02"
-    assert wait_for(driver, refund, later).outcome is outcome
+    driver.until_refund(refund, raw_code=later, outcome=outcome)
     assert len(rows(driver)) == (outcome is A)
     again = driver.refund(driver.to_refund(order, "RF2"))
     assert again.outcome is (R if outcome is A else A)
 
 
 def test_a_refused_refund_moves_nothing(driver):
-    order = paid(driver)
+    order = driver.paid()
     driver.plan_refunds({"default": True, "scenario": "refused"})
     assert driver.refund(driver.to_refund(order, "RF1")).raw_code == "95//"
     assert (driver.refunds()[0]["taken"], rows(driver)) == (False, [])
@@ -188,7 +173,7 @@ def test_a_refused_refund_moves_nothing(driver):
 
 
 def test_a_lost_refund_is_done_and_never_answered(driver):
-    order = paid(driver)
+    order = driver.paid()
     driver.plan_refunds({"reference": "PH1", "scenario": "lost"})
     refund = driver.to_refund(order, "RF1")
     with pytest.raises(requests.ConnectionError):
@@ -215,7 +200,7 @@ def test_a_server_that_keeps_its_connections_says_nothing_useful():
 
 @pytest.mark.parametrize(("scenario", "done", "found"), [("unknown_done", True, A), ("unknown_not_done", False, U)])
 def test_code_99_may_mean_either(driver, scenario, done, found):
-    order = paid(driver)
+    order = driver.paid()
     driver.plan_refunds({"reference": "PH1", "scenario": scenario})
     refund = driver.to_refund(order, "RF1")
     assert (driver.refund(refund).outcome, driver.refund(refund).outcome) == (U, P)
@@ -232,7 +217,7 @@ def raw(driver, fields):
 
 
 def test_a_request_of_another_form_or_hand_moves_nothing(driver):
-    order = paid(driver)
+    order = driver.paid()
     good = json.loads(Vnpay().refund(driver.account, driver.to_refund(order, "RF1")).body)
     assert raw(driver, good | {"vnp_TransactionType": "01"})["vnp_ResponseCode"] == "03"
     assert raw(driver, good | {"vnp_Amount": "150000.00"})["vnp_ResponseCode"] == "03"
@@ -245,7 +230,7 @@ def test_a_request_of_another_form_or_hand_moves_nothing(driver):
 
 
 def test_a_request_signed_with_tomorrows_secret_is_refused_and_can_be_read(driver):
-    order = paid(driver)
+    order = driver.paid()
     today = driver.account
     driver.account = replace(today, secrets=("tomorrow's secret", *today.secrets))
     notice = driver.refund(driver.to_refund(order, "RF1"))
@@ -255,7 +240,7 @@ def test_a_request_signed_with_tomorrows_secret_is_refused_and_can_be_read(drive
 def test_refunds_are_lines_of_their_day(simulator):
     now = [datetime(2026, 11, 21, 16, 59, tzinfo=UTC)]
     driver = simulator(clock=lambda: now[0])
-    order = paid(driver, created_at=now[0], expires_at=now[0] + timedelta(minutes=15))
+    order = driver.paid(created_at=now[0], expires_at=now[0] + timedelta(minutes=15))
     now[0] += timedelta(minutes=2)
     first, second = (driver.to_refund(order, f"RF{n}", amount=n * 10_000, asked_at=now[0]) for n in (1, 2))
     number = driver.refund(first).transaction
@@ -278,13 +263,13 @@ def test_refunds_are_lines_of_their_day(simulator):
 
 def test_whose_reference_a_refunds_line_has_is_a_setting(simulator):
     driver = simulator(refund_lines_by="order")
-    notice = driver.refund(driver.to_refund(paid(driver), "RF1", amount=50_000))
+    notice = driver.refund(driver.to_refund(driver.paid(), "RF1", amount=50_000))
     (row,) = rows(driver)
     assert (row["MaThamChieu"], row["MaGiaoDich"]) == ("PH1", notice.transaction)
 
 
 def test_the_file_can_disagree_about_a_refund(driver):
-    order = paid(driver)
+    order = driver.paid()
     for number in (1, 2):
         driver.refund(driver.to_refund(order, f"RF{number}", amount=50_000))
     told = [{"terminal": "PAYHUB01", "kind": kind, "reference": f"RF{n}"} for n, kind in enumerate(("omit", "amount"), 1)]
@@ -312,7 +297,7 @@ def test_a_plan_that_cannot_be_kept_is_refused(driver, plan):
 def test_a_restarted_simulator_remembers_what_it_gave_back(simulator, tmp_path):
     path = tmp_path / "books.jsonl"
     first = simulator(books_path=path)
-    order = paid(first)
+    order = first.paid()
     first.plan_refunds({"default": True, "scenario": "refused_later"}, {"reference": "PH1", "scenario": "accepted"})
     refund = first.to_refund(order, "RF1", amount=100_000)
     told = first.refund(refund)
@@ -321,7 +306,7 @@ def test_a_restarted_simulator_remembers_what_it_gave_back(simulator, tmp_path):
     assert second.refund(second.to_refund(order, "RF2")).outcome is R
     assert second.refund(refund).outcome is P
     assert second.ask_refund(refund).transaction is not None
-    other = paid(second, "PH2")
+    other = second.paid("PH2")
     assert second.refund(second.to_refund(other, "RF3")).raw_code == "00/05/02"
     assert second.refunds()[0]["transaction"] == told.transaction
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateways.base import Notice, Outcome, Verdict
-from gateways.signing import mac
 from gateways.simulator import Delays
 from gateways.zalopay import Zalopay
 
@@ -21,31 +20,8 @@ def driver(simulator):
     return simulator(gateway="zalopay")
 
 
-def paid(driver, code="PH1", **changes):
-    order = driver.order(code, **changes)
-    driver.decide(order)
-    return order
-
-
-def signed(driver, names, fields):
-    """Sign by hand, so that what no honest hub would ask can be asked."""
-    line = "|".join(str(fields.get(name, "")) for name in names.split())
-    return {**fields, "mac": mac("sha256", driver.account.named_secrets["key1"][0], line.encode())}
-
-
-def answered(driver, call, fields, *, as_json=False):
-    answer = driver.http.post(f"{driver.base}/v2/{call}", **{"json" if as_json else "data": fields})
-    assert answer.status_code == 200
-    return answer.json()
-
-
-def asked(driver, call, fields, *, as_json=False):
-    told = answered(driver, call, fields, as_json=as_json)
-    return told["return_code"], told["sub_return_code"]
-
-
 def create(driver, *, as_json=False, **changes):
-    return asked(driver, "create", to_create(driver, **changes), as_json=as_json)
+    return driver.asked("create", to_create(driver, **changes), as_json=as_json)
 
 
 def to_create(driver, **changes):
@@ -62,7 +38,7 @@ def to_create(driver, **changes):
         "bank_code": "",
         "callback_url": f"{driver.hub.url}/zalopay/test",
     } | changes
-    return signed(driver, CREATE, fields)
+    return driver.signed(CREATE, fields)
 
 
 @pytest.mark.parametrize(
@@ -98,13 +74,13 @@ def test_an_order_that_is_not_paid_is_told_to_nobody_and_found_by_asking(driver,
 def test_what_zalopay_has_no_words_for_is_paid_as_usual_and_cannot_be_planned_for_it(driver, scenario):
     assert driver.plan({"gateway": "zalopay", "scenario": scenario}).status_code == 400
     driver.plan({"default": True, "scenario": scenario})
-    order = paid(driver)
+    order = driver.paid()
     assert driver.delivered(order.reference)["scenario"] == "paid"
     assert driver.ask(order).outcome is S
 
 
 def test_the_callback_is_posted_as_zalopay_writes_it_to_the_orders_own_address(driver):
-    order = paid(driver)
+    order = driver.paid()
     driver.delivered(order.reference)
     (heard,) = driver.hub.raw
     told = json.loads(heard.body)
@@ -124,7 +100,7 @@ def test_the_page_shows_the_order_and_its_buttons(driver):
 
 
 def test_an_order_without_a_way_back_ends_on_zalopays_page(driver):
-    url = answered(driver, "create", to_create(driver, embed_data="{}"))["order_url"]
+    url = driver.answered("create", to_create(driver, embed_data="{}"))["order_url"]
     ended = driver.http.post(url, data={"decision": "pay"}, allow_redirects=False)
     assert (ended.status_code, "paid 1" in ended.text) == (200, True)
 
@@ -195,7 +171,7 @@ def test_an_early_callback_is_heard_before_create_is_answered(driver):
 )
 def test_a_callback_is_sent_again_after_0_only_and_three_times(driver, verdict, word, tries, end):
     driver.hub.says = verdict
-    order = paid(driver)
+    order = driver.paid()
     (ipn,) = driver.delivered(order.reference)["ipns"]
     assert [(each["rsp_code"], each["end"]) for each in ipn["tries"]] == [(word, end)] * tries
 
@@ -206,7 +182,7 @@ def test_a_callback_is_sent_again_after_0_only_and_three_times(driver, verdict, 
 )
 def test_any_other_code_ends_it_and_what_is_no_code_is_tried_again(driver, body, word, tries):
     driver.hub.body = body
-    order = paid(driver)
+    order = driver.paid()
     (ipn,) = driver.delivered(order.reference)["ipns"]
     assert [each["rsp_code"] for each in ipn["tries"]] == [word] * tries
     assert ipn["tries"][-1]["end"] == ("given_up" if word else "")
@@ -231,7 +207,7 @@ def test_a_stranger_claims_success_of_a_cancelled_order(driver):
 def test_late_money_is_in_process_until_the_order_has_expired(simulator):
     driver = simulator(gateway="zalopay", zalopay_expires_s=1)
     order = driver.order("PH1")
-    url = answered(driver, "create", to_create(driver))["order_url"]
+    url = driver.answered("create", to_create(driver))["order_url"]
     driver.http.post(url, data={"decision": "pay", "scenario": "late"}, allow_redirects=False)
     assert driver.ask(order).raw_code == "3/3/true"
     driver.delivered(order.reference)
@@ -253,7 +229,7 @@ def test_a_restarted_simulator_remembers_and_sends_what_it_owed(simulator, tmp_p
     path = tmp_path / "books.jsonl"
     tiny_hub.deaf = 1
     first = simulator(gateway="zalopay", books_path=path, delays=Delays(ipn_s=0))
-    order = paid(first)
+    order = first.paid()
     first.tried(order.reference, 1)
     first.stop()
     second = simulator(gateway="zalopay", books_path=path)

@@ -1,6 +1,5 @@
 """ZaloPay's side gives back, over real HTTP: its rules, its scenarios, its books."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +7,6 @@ import pytest
 import requests
 
 from gateways.base import Outcome, RefundOutcome
-from gateways.signing import mac
 from gateways.zalopay import Zalopay
 
 S = Outcome.SUCCEEDED
@@ -21,56 +19,26 @@ def driver(simulator):
     return simulator(gateway="zalopay")
 
 
-def paid(driver, code="PH1", **changes):
-    order = driver.order(code, **changes)
-    driver.decide(order)
-    return order
-
-
-def signed(driver, names, fields):
-    """Sign by hand, so that what no honest hub would ask can be asked."""
-    line = "|".join(str(fields.get(name, "")) for name in names.split())
-    return {**fields, "mac": mac("sha256", driver.account.named_secrets["key1"][0], line.encode())}
-
-
-def answered(driver, call, fields, *, as_json=False):
-    answer = driver.http.post(f"{driver.base}/v2/{call}", **{"json" if as_json else "data": fields})
-    assert answer.status_code == 200
-    return answer.json()
-
-
-def asked(driver, call, fields, *, as_json=False):
-    told = answered(driver, call, fields, as_json=as_json)
-    return told["return_code"], told["sub_return_code"]
-
-
-def wait_for(driver, refund, outcome):
-    until = time.monotonic() + 10
-    while driver.ask_refund(refund).outcome is not outcome:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 def test_a_refund_is_in_process_first_and_then_done(driver):
-    order = paid(driver)
+    order = driver.paid()
     refund = driver.to_refund(order, "RF1", amount=50_000)
     notice = driver.refund(refund)
     assert (notice.outcome, notice.transaction is None) == (PROCESSING, False)
     assert driver.refunds()[0]["status"] == "3"
-    wait_for(driver, refund, A)
+    driver.until_refund(refund, outcome=A)
     (booked,) = driver.refunds()
     assert booked | {"gateway": "zalopay", "original_reference": order.reference, "status": "1", "state": "sent"} == booked
     assert driver.ask(order).outcome is S
 
 
 def test_parts_never_exceed_what_was_paid(driver):
-    order = paid(driver)
+    order = driver.paid()
     codes = [driver.refund(driver.to_refund(order, f"RF{n}", amount=60_000)).raw_code for n in range(3)]
     assert codes == ["3/1", "3/1", "2/-14"]
 
 
 def test_many_hands_never_give_back_more_than_was_paid(driver):
-    order = paid(driver)
+    order = driver.paid()
     wanted = [Zalopay().refund(driver.account, driver.to_refund(order, f"RF{n}", amount=40_000)) for n in range(12)]
 
     def send(request):
@@ -81,7 +49,7 @@ def test_many_hands_never_give_back_more_than_was_paid(driver):
 
 
 def test_what_was_not_paid_or_is_not_known_is_not_given_back(driver):
-    order = paid(driver)
+    order = driver.paid()
     assert driver.refund(driver.to_refund(order, "RF1", original_transaction="999")).raw_code == "2/-101"
     refund = driver.to_refund(order, "RF2", amount=50_000)
     assert [driver.refund(refund).raw_code for _ in range(2)] == ["3/1", "2/-23"], "a reference is used once"
@@ -89,7 +57,7 @@ def test_what_was_not_paid_or_is_not_known_is_not_given_back(driver):
 
 
 def test_a_refund_of_another_hand_day_or_time_moves_nothing(driver):
-    order = paid(driver)
+    order = driver.paid()
     now = datetime.now(UTC)
     good = {
         "app_id": "2553",
@@ -99,46 +67,46 @@ def test_a_refund_of_another_hand_day_or_time_moves_nothing(driver):
         "timestamp": int(now.timestamp() * 1000),
         "description": "Hoan phi",
     }
-    assert asked(driver, "refund", signed(driver, REFUND, good) | {"amount": 60_000}) == (2, -402)
-    assert asked(driver, "refund", signed(driver, REFUND, good | {"m_refund_id": "200101_2553_RF1"})) == (2, -401)
-    assert asked(driver, "refund", signed(driver, REFUND, good | {"timestamp": good["timestamp"] - 3_600_000})) == (2, -401)
+    assert driver.asked("refund", driver.signed(REFUND, good) | {"amount": 60_000}) == (2, -402)
+    assert driver.asked("refund", driver.signed(REFUND, good | {"m_refund_id": "200101_2553_RF1"})) == (2, -401)
+    assert driver.asked("refund", driver.signed(REFUND, good | {"timestamp": good["timestamp"] - 3_600_000})) == (2, -401)
     assert driver.refunds() == []
-    assert asked(driver, "refund", signed(driver, REFUND, good)) == (3, 1)
+    assert driver.asked("refund", driver.signed(REFUND, good)) == (3, 1)
 
 
 @pytest.mark.parametrize(("scenario", "then"), [("slow", A), ("refused_later", R)])
 def test_a_slow_refund_is_in_process_and_then_decided(driver, scenario, then):
-    order = paid(driver)
+    order = driver.paid()
     driver.plan_refunds({"gateway": "zalopay", "scenario": scenario})
     refund = driver.to_refund(order, "RF1")
     assert driver.refund(refund).outcome is PROCESSING
-    wait_for(driver, refund, then)
+    driver.until_refund(refund, outcome=then)
     again = driver.refund(driver.to_refund(order, "RF2"))
     assert again.outcome is (R if then is A else PROCESSING)
 
 
 def test_a_refused_refund_moves_nothing(driver):
-    order = paid(driver)
+    order = driver.paid()
     driver.plan_refunds({"default": True, "scenario": "refused"})
     assert driver.refund(driver.to_refund(order, "RF1")).outcome is R
     assert driver.refunds()[0]["taken"] is False
 
 
 def test_a_lost_refund_is_done_and_never_answered(driver):
-    order = paid(driver)
+    order = driver.paid()
     driver.plan_refunds({"default": True, "scenario": "lost"})
     refund = driver.to_refund(order, "RF1")
     with pytest.raises(requests.ConnectionError):
         driver.refund(refund)
-    wait_for(driver, refund, A)
+    driver.until_refund(refund, outcome=A)
 
 
 @pytest.mark.parametrize(("scenario", "done"), [("unknown_done", True), ("unknown_not_done", False)])
 def test_code_500_may_mean_either(driver, scenario, done):
-    order = paid(driver)
+    order = driver.paid()
     driver.plan_refunds({"default": True, "scenario": scenario})
     refund = driver.to_refund(order, "RF1")
     assert driver.refund(refund).outcome is RefundOutcome.UNKNOWN
     assert driver.refunds()[0]["taken"] is done
     if done:
-        wait_for(driver, refund, A)
+        driver.until_refund(refund, outcome=A)

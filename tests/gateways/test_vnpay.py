@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote_plus
 
-from gateways.base import Account, Incoming, Order, RefundOrder, Response, Verdict
+from gateways.base import Account, Bank, Incoming, Order, RefundOrder, Response, Verdict
 from gateways.conformance import Contract
 from gateways.signing import mac
 from gateways.vnpay import Vnpay
@@ -43,6 +43,22 @@ class TestContract(Contract):
         "start": {"description", "client_ip"}, "query": {"client_ip"}, "refund": {"client_ip", "asked_by"},
         "query_refund": {"client_ip"},
     }  # fmt: skip
+
+    listed = (
+        Bank("VNPAYQR", "Ứng dụng ngân hàng (VNPAY-QR)", "VNPAYQR"),
+        Bank("NCB", "Ngân hàng Quốc Dân (NCB)", "VNBANK"),
+        Bank("VIETCOMBANK", "Ngân hàng Ngoại thương & <Vietcombank>", "VNBANK"),
+        Bank("JCB", "Thẻ quốc tế JCB", ""),
+    )
+
+    def write_banks(self, banks):
+        types = {"VNBANK": 1, "VNPAYQR": 5, "": 3}
+        told = [
+            {"bank_code": bank.code, "bank_name": bank.name, "logo_link": "~/images/bank/x.png", "bank_type": types[bank.method],
+             "display_order": place}
+            for place, bank in enumerate(banks)
+        ]  # fmt: skip
+        return Response(200, {}, json.dumps(told).encode())
 
     def write_callback(self, account, said):
         response, status = said.codes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -173,7 +172,7 @@ def test_what_two_people_agreed_on_too_late_is_not_done(changed, propose, minh, 
     assert rows(f"SELECT count(*) FROM collecting_account WHERE number = '{NEW}'") == [(0,)]
 
 
-def test_an_approval_and_a_stop_wait_for_each_other_in_one_order(changed, agree, hub, minh) -> None:
+def test_an_approval_and_a_stop_wait_for_each_other_in_one_order(changed, agree, hub, minh, blocked) -> None:
     agree("collecting_accounts", changed("2026-11-25"))
 
     def stop() -> None:
@@ -183,12 +182,7 @@ def test_an_approval_and_a_stop_wait_for_each_other_in_one_order(changed, agree,
     with ThreadPoolExecutor(1) as pool, hub.db.engine.connect() as approval:
         approval.execute(text("SELECT version FROM register_version FOR UPDATE"))
         stopped = pool.submit(stop)
-        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        for _ in range(500):
-            if approval.scalar(waits):
-                break
-            time.sleep(0.01)
-        assert approval.scalar(waits) == 1
+        blocked()
         # What the approval is about to end, nobody who waits for it holds.
         approval.execute(text("SELECT FROM collecting_account FOR UPDATE NOWAIT"))
         approval.rollback()

@@ -122,6 +122,7 @@ def test_a_key_is_there_once() -> None:
 
 
 def test_a_file_has_a_greatest_length(monkeypatch) -> None:
+    # The real ones are 200,000 rows and 32 MiB: too much for every run of the tests.
     monkeypatch.setattr(reading, "MAX_ROWS", 2)
     rows = "".join(ROW.replace("LP-LLTP", f"LP-{number}") for number in range(3))
     assert wrong(HEADING + rows) == [(0, "", "too_many_rows")]

@@ -73,7 +73,7 @@ def run(hub):
 
 
 @pytest.fixture
-def waiters(rows) -> Callable[[int], None]:
+def waiters(rows, eventually) -> Callable[[int], None]:
     """Wait until so many transactions wait for the lock of a day."""
 
     def wait(count: int) -> None:
@@ -81,10 +81,7 @@ def waiters(rows) -> Callable[[int], None]:
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7289405 AND NOT granted "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-        ends = time.monotonic() + 10
-        while rows(statement)[0][0] < count:
-            assert time.monotonic() < ends
-            time.sleep(0.01)
+        eventually(lambda: rows(statement)[0][0] >= count, f"fewer than {count} wait for the day")
 
     return wait
 
@@ -366,6 +363,7 @@ def test_callbacks_against_whoever_shuts_their_day(hub, clock, another, rows, be
                 citizen.says(reference, on=f"{day:%Y%m%d}100000")
         clock.set(midnight_after(day))
         barrier = threading.Barrier(3)
+        # So that each comes first now and then.
         waits = [chance.uniform(0, 0.004) for _ in range(3)]
 
         def call_back(number: int, citizens=citizens, references=references, barrier=barrier, waits=waits, on=day) -> str:

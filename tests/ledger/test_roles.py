@@ -61,7 +61,8 @@ def test_the_hub_of_this_file_is_the_application_role(rows) -> None:
     assert rows("SELECT current_user::text, session_user::text") == [(ROLE, ROLE)]
 
 
-def test_the_whole_life_of_payments_works(hub, ask, order, citizen_of, clock, rows, monkeypatch) -> None:
+@pytest.mark.usefixtures("bound")
+def test_the_whole_life_of_payments_works(hub, ask, order, citizen_of, clock, rows) -> None:
     with hub.db.session() as session:
         deployment.stamp(session, hub.settings.mode, clock.now())
     citizen = citizen_of(ask(order))
@@ -71,7 +72,6 @@ def test_the_whole_life_of_payments_works(hub, ask, order, citizen_of, clock, ro
     waiting = citizen_of(ask({**order, "portal_reference": "waits", "dossier": "waits"}))
     assert waiting.says(waiting.try_(), code="24", status="02", number="0") == "00"
     clock.pass_(days=4)
-    monkeypatch.setattr("payhub.jobs._Process.hub", hub)
     payment_jobs.close_due()
     payment_jobs.sweep()
     assert rows("SELECT state, count(*) FROM payment GROUP BY state ORDER BY state") == [("expired", 1), ("paid", 1)]

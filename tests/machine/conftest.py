@@ -53,7 +53,7 @@ _numbers = itertools.count()
 
 
 class Silent(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Say nothing."""
 
 

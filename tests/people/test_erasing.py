@@ -54,8 +54,9 @@ def test_sums_ledger_and_events_stay(paid, office, rows, client, keys) -> None:
     assert after == told
 
 
+@pytest.mark.usefixtures("bound")
 @pytest.mark.parametrize("end", ["expired", "cancelled"])
-def test_a_payment_over_without_money_keeps_nothing(asked, office, keys_of, clock, client, keys, monkeypatch, hub, end, rows) -> None:
+def test_a_payment_over_without_money_keeps_nothing(asked, office, keys_of, clock, client, keys, end, rows) -> None:
     from payhub.payments import jobs as payment_jobs
 
     payment = asked(metadata={"a": "b"}, lines=[line(description="Cho Nguyễn Văn A")])["id"]
@@ -64,7 +65,6 @@ def test_a_payment_over_without_money_keeps_nothing(asked, office, keys_of, cloc
         assert client.post(f"/v1/payments/{payment}/cancel", headers=headers).status_code == 200
     else:
         clock.pass_(days=2)
-        monkeypatch.setattr("payhub.jobs._Process.hub", hub)
         payment_jobs.close_due()
     office.erase(payment)
     assert keys_of() == set()
@@ -76,23 +76,22 @@ def line(**more):
     return {"fee": "LP-LLTP", "agency": "000.00.00.G15", "amount": 200_000, **more}
 
 
-def test_an_open_payment_keeps_its_record_until_it_is_over(asked, office, keys_of, clock, hub, monkeypatch, destroy, rows) -> None:
+@pytest.mark.usefixtures("bound")
+def test_an_open_payment_keeps_its_record_until_it_is_over(asked, office, keys_of, clock, destroy, rows) -> None:
     from payhub.payments import jobs as payment_jobs
 
     payment = asked()["id"]
     office.erase(payment)
     assert keys_of() == {"record"}
     assert office.look(payment).json["record_until"] is None
-    monkeypatch.setattr("payhub.jobs._Process.hub", hub)
     clock.pass_(days=3)
     payment_jobs.close_due()
     assert destroy()["records"] == 1
     assert keys_of() == set()
 
 
-def test_while_an_attempt_may_still_bring_money_the_record_stays(
-    asked, office, keys_of, clock, hub, citizen_of, destroy, rows, monkeypatch
-) -> None:
+@pytest.mark.usefixtures("bound")
+def test_while_an_attempt_may_still_bring_money_the_record_stays(asked, office, keys_of, clock, citizen_of, destroy, rows) -> None:
     from payhub.payments import jobs as payment_jobs
 
     class Answer:
@@ -102,7 +101,6 @@ def test_while_an_attempt_may_still_bring_money_the_record_stays(
     reference = citizen.try_()
     citizen.says(reference, code="07")
     clock.pass_(days=2)
-    monkeypatch.setattr("payhub.jobs._Process.hub", hub)
     payment_jobs.close_due()
     assert rows("SELECT payment.state, attempt.state FROM payment, attempt") == [("expired", "unknown")]
     office.erase(citizen.payment["id"])

@@ -318,14 +318,15 @@ class Doors:
         assert self.person.found_in(done.output.encode()) == []
 
     def _agree(self, proposal: str) -> None:
-        self.hub.clock.pass_(seconds=30)  # type: ignore[attr-defined]
+        self.hub.clock.pass_(seconds=30)
         agreed = self.approver.post(self.client, f"/v1/proposals/{proposal}/approve", {"totp": self.approver.code()})
         assert agreed.status_code == 200, agreed.text
 
 
 @pytest.fixture
 def logged(monkeypatch) -> io.StringIO:
-    """Everything written to the log from now on: a logger that was used before would write where it wrote then."""
+    """Everything written to the log from now on."""
+    # The log is the process's standard error, and a logger that was used before would write where it wrote then.
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     for module in [*sys.modules.values()]:
         if hasattr(module, "_log") and module.__name__.split(".")[0] in {"payhub", "webhooks", "reconciliation"}:
@@ -410,8 +411,8 @@ def values_in(value: Any) -> Iterator[bytes]:
             yield from values_in(each)
 
 
-def test_a_person_leaves_no_trace(doors: Doors, hub: Hub, person: Person, clock, monkeypatch, logged, tmp_path, rows) -> None:
-    monkeypatch.setattr("payhub.jobs._Process.hub", hub)
+@pytest.mark.usefixtures("bound")
+def test_a_person_leaves_no_trace(doors: Doors, hub: Hub, person: Person, clock, logged, tmp_path, rows) -> None:
     doors.asks()
     doors.looks()
     doors.pays()

@@ -33,6 +33,7 @@ def test_a_person_is_found_by_what_is_typed_and_shown_masked(run, asked, rows) -
 
 
 def test_all_payments_of_a_person_are_proposed_to_be_erased(run, asked, office, rows, monkeypatch) -> None:
+    # So that three payments are more than one proposal takes.
     monkeypatch.setattr("payhub.people.erasure.MOST", 2)
     made = [asked() for _ in range(3)]
     done = run("erase", "--field", "id_number", "--reason", "consent_withdrawn", said="001 099 012 345\n")
@@ -61,13 +62,13 @@ def test_only_a_clerk_with_a_good_token_erases(run, asked, minh) -> None:
     assert isinstance(run("erase", "--payment", made, who=minh.token).exception, RoleMissing)
 
 
-def test_destroying_now_says_what_was_destroyed(run, asked, clock, hub, monkeypatch) -> None:
+@pytest.mark.usefixtures("bound")
+def test_destroying_now_says_what_was_destroyed(run, asked, clock) -> None:
     from payhub.payments import jobs as payment_jobs
 
     asked()
     assert run("destroy").output == "nothing is past its term\n"
     clock.pass_(days=2)
-    monkeypatch.setattr("payhub.jobs._Process.hub", hub)
     payment_jobs.close_due()
     clock.pass_(days=95)
     assert run("destroy").output == "records 1  words 1\n"

@@ -30,11 +30,12 @@ def paid(asked, citizen_of):
     return citizen
 
 
-def close(monkeypatch, hub) -> None:
+@pytest.fixture
+def close(bound):
+    """Run the job that closes payments past their time."""
     from payhub.payments import jobs as payment_jobs
 
-    monkeypatch.setattr("payhub.jobs._Process.hub", hub)
-    payment_jobs.close_due()
+    return payment_jobs.close_due
 
 
 @pytest.mark.parametrize(
@@ -52,14 +53,14 @@ def test_a_record_is_kept_for_the_term_in_force_in_its_year(terms, year, until) 
 
 
 @pytest.mark.parametrize("terms", ["", "2017", "2017:", "2017:x", "2017:10;2030:15"])
-def test_terms_that_cannot_be_read_are_refused_at_the_start(terms, monkeypatch) -> None:
+def test_terms_that_cannot_be_read_are_refused_at_the_start(terms) -> None:
     assert not People(record_terms=terms).readable
 
 
-def test_a_payment_nobody_paid_is_forgotten_ninety_days_after_it_was_over(asked, destroy, keys_of, clock, hub, monkeypatch) -> None:
+def test_a_payment_nobody_paid_is_forgotten_ninety_days_after_it_was_over(asked, destroy, keys_of, clock, hub, close) -> None:
     asked(metadata={"a": "b"})
     clock.pass_(days=2)
-    close(monkeypatch, hub)
+    close()
     clock.pass_(days=89)
     assert not destroy()["records"]
     assert keys_of() == {"words", "record", "contact", "index"}
@@ -118,11 +119,11 @@ def test_the_terms_are_the_operators(asked, hub, clock, keys_of) -> None:
     assert "record" in keys_of()
 
 
-def test_it_goes_on_where_it_was_stopped(asked, destroy, clock, hub, monkeypatch, rows) -> None:
+def test_it_goes_on_where_it_was_stopped(asked, destroy, clock, hub, close, rows) -> None:
     for _ in range(7):
         asked()
     clock.pass_(days=2)
-    close(monkeypatch, hub)
+    close()
     clock.pass_(days=100)
     assert destroy(batch=2, rounds=2)["records"] == 4
     assert rows("SELECT data FROM audit_entry WHERE act = 'people.destroyed'")[0][0]["upto"] is None
@@ -133,10 +134,10 @@ def test_it_goes_on_where_it_was_stopped(asked, destroy, clock, hub, monkeypatch
     assert rows("SELECT count(*) FROM audit_entry WHERE act = 'people.destroyed'") == [(2,)]
 
 
-def test_what_somebody_else_holds_is_left_for_the_next_time(asked, destroy, clock, hub, monkeypatch, rows) -> None:
+def test_what_somebody_else_holds_is_left_for_the_next_time(asked, destroy, clock, hub, close, rows) -> None:
     asked(), asked()
     clock.pass_(days=2)
-    close(monkeypatch, hub)
+    close()
     clock.pass_(days=100)
     with hub.db.engine.begin() as connection:
         connection.execute(text("SELECT FROM payment ORDER BY id LIMIT 1 FOR UPDATE"))

@@ -6,10 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -104,18 +105,6 @@ def processes(settings: Settings, valkey: Valkey, tmp_path: Path) -> Iterator[Pr
 
 
 @pytest.fixture
-def comes_true() -> Callable[..., bool]:
+def comes_true(eventually) -> Callable[..., Any]:
     """Wait for a condition; trouble with a Valkey that is starting again counts as not yet."""
-
-    def look(condition: Callable[[], object], patience_s: float = 15.0) -> bool:
-        deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline:
-            try:
-                if condition():
-                    return True
-            except RedisError:
-                pass
-            time.sleep(0.02)
-        return False
-
-    return look
+    return partial(eventually, within_s=15.0, despite=(RedisError,))

@@ -40,15 +40,10 @@ def get(client, keys):
 
 
 @pytest.fixture
-def work(hub):
+def work(bound):
     """Do every job that is in the queue."""
-
-    def burst() -> None:
-        payhub_jobs.bind(hub)
-        Worker([payhub_jobs.queue(hub)], connection=hub.redis).work(burst=True, logging_level="ERROR")
-
-    yield burst
-    payhub_jobs._Process.hub = None
+    worker = Worker([payhub_jobs.queue(bound)], connection=bound.redis)
+    return lambda: worker.work(burst=True, logging_level="ERROR")
 
 
 def test_a_file_handed_in_is_taken_run_and_readable(desk, put, get, work) -> None:
@@ -145,7 +140,6 @@ def test_runs_and_discrepancies_of_another_mode_are_not_found(get) -> None:
 def test_a_run_whose_job_was_lost_is_started_again(desk, hub, clock, work) -> None:
     imported = desk.take([])
     assert hub.redis.llen("rq:queue:payhub") == 0
-    payhub_jobs.bind(hub)
     jobs.start_waiting()
     jobs.start_waiting()
     assert hub.redis.llen("rq:queue:payhub") == 1, "not twice within a minute"
@@ -160,7 +154,6 @@ def test_a_run_whose_worker_died_is_started_again_after_a_while(desk, hub, clock
         run.state, run.started_at = "running", clock.now()
     assert desk.waiting() == []
     clock.pass_(minutes=16)
-    payhub_jobs.bind(hub)
     jobs.start_waiting()
     work()
     assert desk.run().id == imported.run_id
@@ -212,6 +205,7 @@ def test_reconcile_without_a_file_says_that_there_is_none(payhub) -> None:
 
 def test_reconcile_waits_for_a_worker(desk, payhub, work, monkeypatch) -> None:
     desk.take([])
+    # The worker does its work while the command sleeps, in this one thread.
     monkeypatch.setattr(commands.time, "sleep", lambda _: work())
     printed = payhub("reconcile", "vnpay-main", "2026-11-20")
     assert printed.exit_code == 0, printed.output
@@ -228,6 +222,20 @@ def test_totals_and_discrepancies_are_printed(desk, payhub) -> None:
     ]  # fmt: skip
     assert ["missing_at_hub", "1", "5.000", "VND"] in [line.split() for line in payhub("discrepancies").output.splitlines()]
     assert "no open discrepancies" in payhub("discrepancies", "--date", "2026-11-19").output
+
+
+@pytest.mark.usefixtures("gateway")
+def test_totals_by_gateway_account_are_parts_of_the_same_whole(desk, payhub) -> None:
+    of_two = [{"fee": "P-CHUNGTHUC", "agency": "000.00.00.H29", "amount": 8_000, "quantity": 4}, {"fee": "LP-GPXD", "agency": "000.00.00.G04", "amount": 75_000}]
+    desk.settle([desk.row_of(desk.pay(lines=of_two, portal="mot-cua-hcm"))])
+    desk.account = "zalopay-main"
+    desk.pay()
+    printed = payhub("totals", "2026-11-20", "--by", "gateway").output
+    assert [line.split() for line in printed.splitlines()[1:]] == [
+        ["gateway", "account", "kind", "count", "collected", "reported", "difference", "currency"],
+        ["vnpay-main", "2", "83.000", "83.000", "0", "VND"], ["zalopay-main", "1", "200.000", "0", "200.000", "VND"],
+        ["TOTAL", "3", "283.000", "83.000", "200.000", "VND"],
+    ]  # fmt: skip
 
 
 def test_totals_show_what_left_on_days_when_something_did(desk, payhub) -> None:

@@ -71,6 +71,7 @@ def test_a_file_that_is_not_whole_changes_nothing_and_says_where(desk) -> None:
 
 
 def test_a_file_larger_than_one_may_be_is_refused_before_it_is_read(desk, monkeypatch) -> None:
+    # The real one is 256 MiB: too much for every run of the tests.
     monkeypatch.setattr(settlements, "MAX_BYTES", 100)
     with pytest.raises(errors.FileTooLarge):
         desk.take(io.BytesIO(desk.write(good(desk))))

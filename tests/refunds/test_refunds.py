@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateways.base import Queryable
+from gateways.vnpay import Vnpay
 from payhub.ledger import days
 
 ROAD = {"fee": "P-DUONGBO", "agency": "000.00.00.G17", "amount": 130_000, "quantity": 1}
@@ -49,6 +51,24 @@ def test_a_person_who_asks_cannot_approve(pay, desk, lan, client) -> None:
     assert desk.approve(asked.json).status_code == 200
     desk.work()
     assert desk.seen(asked.json)["state"] == "succeeded"
+
+
+class OneWay(Queryable):
+    """VNPAY, were it to give nothing back."""
+
+    name, endpoints, methods, codes = Vnpay.name, Vnpay.endpoints, Vnpay.methods, Vnpay.codes
+    reference, start, answer, query, queried = Vnpay.reference, Vnpay.start, Vnpay.answer, Vnpay.query, Vnpay.queried
+    read_callback, read_return = Vnpay.read_callback, Vnpay.read_return
+
+
+def test_of_a_gateway_that_gives_nothing_back_nobody_can_ask_it(hub, pay, desk, lan, client, rows) -> None:
+    object.__setattr__(hub, "gateways", {**hub.gateways, "vnpay": OneWay()})
+    payment = pay()
+    body = {"lines": [{"number": 1, "amount": 200_000}], "reason": "paid_twice"}
+    for refused in (desk.ask(payment), lan.post(client, f"/v1/staff/payments/{payment['id']}/refunds", body)):
+        assert (refused.status_code, refused.json["code"]) == (422, "gateway_refunds_nothing")
+    assert rows("SELECT (SELECT count(*) FROM refund), (SELECT count(*) FROM proposal)") == [(0, 0)]
+    assert desk.look(f"/payments/{payment['id']}").json["refunded"] == 0
 
 
 def test_what_was_declined_or_taken_back_reserves_nothing(pay, desk, gateway) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gateways.base import RefundNotice, RefundOutcome
+from payhub.payments.refunds import words
+
 NOWHERE = "http://127.0.0.1:9"
 TRIES = "SELECT number, state FROM refund_try ORDER BY number"
 
@@ -126,6 +129,20 @@ def test_a_refund_the_gateway_takes_and_refuses_later_is_corrected(payment, desk
     assert [fact for (fact,) in rows(facts)] == ["refund_submitted", "refund_taken", "refund_not_taken", "refund_failed"]
     [(correction,)] = rows("SELECT data ->> 'correction' FROM event WHERE type = 'refund.failed'")
     assert correction == "true"
+
+
+@pytest.mark.parametrize(("names_try", "amount", "state"), [(True, None, "failed"), (False, None, "succeeded"), (True, 1, "succeeded")])
+def test_without_a_number_only_a_refusal_of_this_very_try_corrects(payment, desk, hub, rows, owed, names_try, amount, state) -> None:
+    refund = desk.refund(payment)
+    [(refund_id, try_id, reference, original)] = rows(
+        "SELECT refund.id, refund_try.id, refund_try.reference, attempt.reference FROM refund_try "
+        "JOIN refund ON refund.id = refund_try.refund_id JOIN attempt ON attempt.id = refund.attempt_id"
+    )
+    notice = RefundNotice(reference, original, "PAYHUB01", RefundOutcome.REFUSED, "00/09", amount, "VND", None, names_try)
+    words.answered(hub, refund_id, try_id, notice, asked=True)
+    assert desk.seen(refund)["state"] == state
+    assert owed()["owed"] == (200_000 if state == "failed" else 0)
+    assert rows("SELECT data ->> 'correction' FROM event WHERE type = 'refund.failed'") == [("true",)] * (state == "failed")
 
 
 def test_a_taken_refund_is_asked_about_a_few_times_and_then_left(payment, desk, hub, rows) -> None:

@@ -93,23 +93,27 @@ def ciphertexts(rows) -> Callable[[], set[bytes]]:
 
 
 @pytest.fixture
-def payhub(settings) -> Callable[..., subprocess.Popen[str]]:
+def environ(settings) -> Callable[[str], dict[str, str]]:
+    """The environment of a process on the test's database that has these keys."""
+    told = {
+        **os.environ,
+        "PAYHUB_CONFIG": str(ROOT / "config" / "test.toml"),
+        "DATABASE_URL": settings.database.url,
+        "REDIS_URL": settings.redis.url,
+        "PYTHONPATH": str(ROOT),
+    }
+    return lambda keys: {**told, "PAYHUB_SECRETS__KEYS": keys}
+
+
+@pytest.fixture
+def payhub(environ) -> Callable[..., subprocess.Popen[str]]:
     """Run the real command in a process of its own, with these keys."""
 
     def run(keys: str, *arguments: str, **more: str) -> subprocess.Popen[str]:
-        environ = {
-            **os.environ,
-            "PAYHUB_CONFIG": str(ROOT / "config" / "test.toml"),
-            "PAYHUB_SECRETS__KEYS": keys,
-            "DATABASE_URL": settings.database.url,
-            "REDIS_URL": settings.redis.url,
-            "PYTHONPATH": str(ROOT),
-            **more,
-        }
         return subprocess.Popen(
             [sys.executable, "-m", "payhub", *arguments],
             cwd=ROOT,
-            env=environ,
+            env={**environ(keys), **more},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

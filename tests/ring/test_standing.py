@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import create_engine, event, text
 
-from payhub.app import registry, serving
+from payhub.app import registry
 from payhub.cli.keys import keys
 from payhub.crypto import Keyring
 from payhub.db import SEALS_WITH
@@ -41,27 +42,26 @@ def enter(with_ring):
 
 
 @pytest.fixture
-def leave(hub, settings):
+def leave(hub, settings, eventually):
     """End the process that has yesterday's ring, the test's own hub; a server notices a connection's end a moment later."""
     sealing = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = :name")
 
     def close() -> None:
         hub.db.close()
-        looking, until = create_engine(settings.database.url), time.monotonic() + 10
+        looking, name = create_engine(settings.database.url), f"{SEALS_WITH}{hub.keyring.newest}"
         with looking.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            while connection.scalar(sealing, {"name": f"{SEALS_WITH}{hub.keyring.newest}"}):
-                assert time.monotonic() < until, "it stays connected"
-                time.sleep(0.01)
+            eventually(lambda: not connection.scalar(sealing, {"name": name}), "it stays connected")
         looking.dispose()
 
     return close
 
 
-def test_a_web_process_that_lacks_a_key_in_use_does_not_serve(enter, rings, with_ring, monkeypatch) -> None:
+def test_a_web_process_that_lacks_a_key_in_use_does_not_serve(enter, rings, environ) -> None:
     enter(rings.old)
-    monkeypatch.setattr("payhub.app.make_hub", lambda: with_ring(rings.new))
-    with pytest.raises(RingUnfit, match="lacks a version that still opens values"):
-        serving()
+    begun = subprocess.run([sys.executable, "-c", "import wsgi"], check=False, env=environ(rings.new), capture_output=True, text=True)
+    assert begun.returncode == 1
+    assert "RingUnfit" in begun.stderr
+    assert "lacks a version that still opens values, put it back: 0" in begun.stderr
 
 
 def test_a_process_that_lacks_a_key_in_use_does_not_start(enter, rings, said) -> None:

@@ -9,12 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -162,19 +162,9 @@ def processes(environ, tmp_path) -> Iterator[Processes]:
 
 
 @pytest.fixture
-def comes_true() -> Callable[..., None]:
-    def look(condition: Callable[[], object], patience_s: float = 60.0) -> None:
-        deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline:
-            try:
-                if condition():
-                    return
-            except requests.RequestException:
-                pass
-            time.sleep(0.1)
-        raise AssertionError("it never came true")
-
-    return look
+def comes_true(eventually) -> Callable[..., None]:
+    """Wait for processes, which take their time to start."""
+    return partial(eventually, within_s=60.0, despite=(requests.RequestException,))
 
 
 def everything_in(client: Any) -> Iterator[bytes]:
@@ -404,7 +394,7 @@ from payhub.settings import Log
 log.configure(Log(format={form!r}, level="DEBUG"))
 for shape in json.loads(sys.stdin.read()):
     log.get("ours").warning("happened", address=shape, among=["x", {{"y": shape}}], raw=shape.encode(), text=f"before {{shape}} after")
-    logging.getLogger("a.library").error("of %s", shape)
+    logging.getLogger("some.package").error("of %s", shape)
 """
     done = subprocess.run(
         [sys.executable, "-c", script],

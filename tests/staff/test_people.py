@@ -144,6 +144,7 @@ def test_what_is_shown_once_is_kept_nowhere(lan, hub, propose, minh, caplog, cap
         renewed = people.new_token(hub, session, "lan")
         uri = people.new_authenticator(hub, session, "lan")
     code, logged = minh.code(), CapturingLogger()
+    # What is bound to a logger is seen before it is written, and its form.
     monkeypatch.setattr(service, "_log", logged)
     answer = minh.post(client, f"/v1/proposals/{public(propose())}/approve", {"totp": code})
     assert answer.status_code == 200

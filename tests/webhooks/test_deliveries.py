@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -282,7 +281,7 @@ def test_a_payment_whose_first_message_was_given_up_goes_on_with_the_next(told, 
     assert [row.state for row in told.rows()] == ["dead", "delivered"]
 
 
-def test_an_endpoint_that_is_down_or_slow_does_not_delay_another(told, receiver):
+def test_an_endpoint_that_is_down_or_slow_does_not_delay_another(told, receiver, eventually):
     slow, quick, released = receiver(), receiver(), threading.Event()
     slow.answer = _once(released)
     told.endpoint("http://127.0.0.1:9/nobody-listens")
@@ -293,11 +292,11 @@ def test_an_endpoint_that_is_down_or_slow_does_not_delay_another(told, receiver)
     told.relay()
     try:
         Couriers().deliver_due(told.hub, 0)
-        assert _comes_true(lambda: len(quick.received) == 20)
+        eventually(lambda: len(quick.received) == 20)
         assert len(slow.received) < 20
     finally:
         released.set()
-    assert _comes_true(lambda: [row.state for row in told.rows()].count("delivered") == 40)
+    eventually(lambda: [row.state for row in told.rows()].count("delivered") == 40)
 
 
 def test_after_failures_in_a_row_an_endpoint_rests_instead_of_being_hammered(told, receiver, clock):
@@ -394,7 +393,7 @@ def test_what_a_dead_courier_had_in_hand_is_sent_by_another_when_its_claim_runs_
     assert [number for _, number in portal.told()] == [1, 2]
 
 
-def test_no_transaction_is_open_while_a_portal_takes_its_time(told, receiver):
+def test_no_transaction_is_open_while_a_portal_takes_its_time(told, receiver, eventually):
     portal, asked, released = receiver(), threading.Event(), threading.Event()
     portal.answer = _once(released, asked)
     told.endpoint(portal.url)
@@ -414,7 +413,7 @@ def test_no_transaction_is_open_while_a_portal_takes_its_time(told, receiver):
             assert session.scalar(locks) == 0
     finally:
         released.set()
-    assert _comes_true(lambda: told.rows()[0].state == "delivered")
+    eventually(lambda: told.rows()[0].state == "delivered")
 
 
 def _once(released: threading.Event, asked: threading.Event | None = None) -> Answer:
@@ -427,12 +426,3 @@ def _once(released: threading.Event, asked: threading.Event | None = None) -> An
         return 204, {}
 
     return answer
-
-
-def _comes_true(condition: Callable[[], bool], patience_s: float = 10.0) -> bool:
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return condition()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
@@ -16,8 +17,8 @@ METHODS = ("gateway", "bank_transfer")
 REASONS = ("requested_by_citizen", "service_not_provided", "paid_twice", "wrong_amount", "fee_exempted", "other")
 
 
-def _listed(words: object) -> str:
-    return ", ".join(f"'{word}'" for word in sorted(map(str, words)))  # type: ignore[call-overload]
+def _listed(words: Iterable[object]) -> str:
+    return ", ".join(f"'{word}'" for word in sorted(map(str, words)))
 
 
 class Refund(Base):

@@ -53,9 +53,9 @@ def of_payment(payment_id: str) -> dict[str, Any]:
     hub = the_hub()
     wanted = ids.read_public_id("pay", payment_id, hub.settings.mode)
     with hub.db.session() as session:
-        if session.scalar(select(Payment.portal_id).where(Payment.id == wanted)) != g.caller.portal.id:
+        if wanted is None or session.scalar(select(Payment.portal_id).where(Payment.id == wanted)) != g.caller.portal.id:
             raise NotFound
-        return {"data": presenting.of_payment(hub, session, wanted)}  # type: ignore[arg-type]
+        return {"data": presenting.of_payment(hub, session, wanted)}
 
 
 @bp.get("/refunds/<refund_id>")
