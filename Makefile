@@ -6,10 +6,10 @@ STAMP := .venv/.installed
 CORES := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test heavy lint bench crash clean
+.PHONY: help setup demo serve test heavy lint bench bench-national crash fuzz clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv and install, nothing more
 
@@ -41,9 +41,17 @@ lint: $(STAMP) ## ruff, mypy, import borders
 bench: $(STAMP) ## measure against the floor; writes build/bench.json
 	@$(BIN)/python -m benchmarks
 
+bench-national: $(STAMP) ## reconcile the nation's history, 10,980,000 payments; writes build/bench-national.json
+	@$(BIN)/python -m benchmarks.national
+
 crash: N = 3
 crash: $(STAMP) ## kill every process at random under load and prove that nothing is lost or doubled (N=20 for more rounds)
 	@$(BIN)/python -m payhub.demo.crash --rounds $(N)
+
+fuzz: SECONDS = 60
+fuzz: $(STAMP) ## throw damaged files at every reader of settlements and statements (SECONDS=600 for longer)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,dev,fuzz]'
+	@$(BIN)/python tests/fuzz/readers.py $(SECONDS)
 
 clean: ## remove what was built, installed and kept
 	rm -rf .venv .payhub build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

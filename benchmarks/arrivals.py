@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.load import Line, elsewhere, percentiles
-from benchmarks.steps import Target, Unexpected, create
+from benchmarks.steps import SCRIPTS, Target, Unexpected
 
 _SILENCE_S = 30.0
 _BEFORE_S = 0.1
@@ -27,13 +27,14 @@ _BEFORE_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What is wanted: creates at so many per second, for some seconds; the same seed gives the same instants."""
+    """What is wanted: creates, or other scripts, at so many per second for some seconds; the same seed, the same instants."""
 
     target: Target
     rate: float
     seconds: float
     connections: int
     seed: int
+    script: str = "create"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,16 @@ def _carry_out(order: Arrivals) -> Arrived:
     lines = [Line(order.target) for _ in range(order.connections)]
     due, spent = instants(order.rate, order.seconds, order.seed), time.process_time()
     began = time.perf_counter() + _BEFORE_S
-    latencies, late = _play(order.target, lines, [began + at for at in due])
+    latencies, late = _play(order, lines, [began + at for at in due])
     for line in lines:
         line.socket.close()
     took = time.perf_counter() - began
     return Arrived(len(due) / took, len(due), time.process_time() - spent, percentiles(latencies), percentiles(late))
 
 
-def _play(target: Target, lines: Sequence[Line], due: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Send each request at its instant, or as soon after it as a connection is free; return latencies and delays in seconds."""
+def _play(order: Arrivals, lines: Sequence[Line], due: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Begin each script at its instant, or as soon after it as a connection is free; return latencies and delays in seconds."""
+    script = SCRIPTS[order.script]
     waiting, free = deque(due), list(lines)
     at_work: dict[int, tuple[Line, float]] = {}
     latencies: list[float] = []
@@ -81,7 +83,7 @@ def _play(target: Target, lines: Sequence[Line], due: Sequence[float]) -> tuple[
         now = time.perf_counter()
         while waiting and free and waiting[0] <= now:
             line, instant = free.pop(), waiting.popleft()
-            line.begin(create(target))
+            line.begin(script(order.target))
             at_work[line.socket.fileno()] = line, instant
             now = time.perf_counter()
             late.append(now - instant)

@@ -16,9 +16,8 @@ DELETED_FROM = ("callback", "idempotency", "payer_index", "staff_role")
 ONLY_READ = ("alembic_version",)
 COLUMNS = {"event": ("position",)}
 """Tables of which only these columns are ever changed."""
-ANALYZED = ("settlement_line",)
-"""Tables filled by the million at once, whose statistics cannot wait."""
-_MAINTAIN_SINCE = 170000
+PARTS = "parts"
+"""The schema of tables that large files have to themselves; functions of the owner's make them, and let the role fill them once."""
 _MIGRATION_LOCK = 7289402
 
 
@@ -76,7 +75,7 @@ def _statements(connection: Connection, quoted: str) -> list[str]:
     database = prepare(str(connection.scalar(text("SELECT current_database()"))))
     statements = [
         f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {quoted}",
-        f"GRANT USAGE ON SCHEMA public TO {quoted}",
+        f"GRANT USAGE ON SCHEMA public, {PARTS} TO {quoted}",
         f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {quoted}",
         f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {quoted}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {quoted}",
@@ -84,13 +83,11 @@ def _statements(connection: Connection, quoted: str) -> list[str]:
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {quoted}",
     ]
     for table in connection.scalars(_TABLES):
-        privileges = sorted(_granted(table, append_only) - {"MAINTAIN"})
+        privileges = sorted(_granted(table, append_only))
         statements.append(f"GRANT {', '.join(privileges)} ON public.{prepare(table)} TO {quoted}")
     for table, columns in COLUMNS.items():
         names = ", ".join(prepare(column) for column in columns)
         statements.append(f"GRANT UPDATE ({names}) ON public.{prepare(table)} TO {quoted}")
-    if (connection.scalar(text("SELECT current_setting('server_version_num')::int")) or 0) >= _MAINTAIN_SINCE:
-        statements += [f"GRANT MAINTAIN ON public.{prepare(table)} TO {quoted}" for table in ANALYZED]
     return statements
 
 
@@ -102,8 +99,6 @@ def _granted(table: str, append_only: frozenset[str]) -> set[str]:
         granted.add("UPDATE")
     if table in DELETED_FROM:
         granted.add("DELETE")
-    if table in ANALYZED:
-        granted.add("MAINTAIN")
     return granted
 
 
@@ -140,7 +135,8 @@ _POWERS = text(
       OR rolname IN ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files')
       OR oid IN (SELECT relowner FROM pg_class WHERE relnamespace = 'public'::regnamespace)
       OR oid IN (SELECT proowner FROM pg_proc WHERE pronamespace = 'public'::regnamespace))
-    UNION ALL SELECT 'it may create in the schema public' WHERE has_schema_privilege(:role, 'public', 'CREATE')
+    UNION ALL SELECT 'it may create in the schema ' || nspname FROM pg_namespace
+      WHERE nspname IN ('public', 'parts') AND has_schema_privilege(:role, oid, 'CREATE')
     UNION ALL SELECT 'it may create schemas' WHERE has_database_privilege(:role, current_database(), 'CREATE')
     UNION ALL SELECT 'it may set session_replication_role' WHERE has_parameter_privilege(:role, 'session_replication_role', 'SET')
     """

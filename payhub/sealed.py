@@ -70,7 +70,7 @@ SEALED = (
     SealedValue("account_stop", "collecting_account_id", "reason_key", "reason", "account_stop {collecting_account_id}"),
     SealedValue("refund", "id", "note_key", "note", "refund note {id}"),
     SealedValue("callback", "id", "raw_key", "raw", "callback {id}"),
-    SealedValue("settlement", "id", "body_key", "body", "settlement {id}"),
+    SealedValue("file_part", "id", "body_key", "body", "settlement {id}"),
 )
 """Every sealed value there is. Small tables first: what everything else needs is under the new key within seconds."""
 

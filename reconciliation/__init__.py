@@ -6,10 +6,10 @@ from payhub.registry import Periodic, Registry
 
 def init_app(registry: Registry) -> None:
     """Bring routes, commands, jobs and laws to the front door."""
-    from reconciliation import commands, laws, personal, views  # noqa: PLC0415 - whoever only reads files needs none of them
+    from reconciliation import commands, laws, personal, trying, views  # noqa: PLC0415 - whoever only reads files needs none of them
 
     registry.blueprints.append(views.bp)
-    registry.commands += commands.COMMANDS
+    registry.commands += [*commands.COMMANDS, *trying.COMMANDS]
     registry.laws += laws.LAWS
     holds(personal.HOLDER)
     registry.periodic.append(Periodic("reconciliation.jobs.start_waiting", lambda settings: settings.jobs.runs_s))

@@ -20,8 +20,8 @@ from payhub.hub import Hub
 from payhub.money import format_amount
 from reconciliation import jobs, matching, runs, settlements, totals
 from reconciliation.errors import SettlementMissing
+from reconciliation.files.lines import REASONS
 from reconciliation.models import Run
-from reconciliation.rows import REASONS
 from reconciliation.totals import Total
 
 DATE = click.DateTime(["%Y-%m-%d"])
@@ -40,13 +40,17 @@ def _table(*columns: str) -> Table:
 @click.argument("account")
 @click.argument("day", type=DATE, metavar="DATE")
 @click.argument("file", type=click.File("rb"), required=False)
+@click.option("--until", type=DATE, metavar="DATE", help="The last day FILE covers; without it, one day.")
 @click.option("--now", is_flag=True, help="Carry the run out here instead of waiting for a worker.")
 @click.pass_obj
-def reconcile(get_hub: Callable[[], Hub], account: str, day: datetime, file: IO[bytes] | None, *, now: bool) -> None:
+def reconcile(
+    get_hub: Callable[[], Hub], account: str, day: datetime, file: IO[bytes] | None, until: datetime | None, *, now: bool
+) -> None:
     """Hold a gateway account's day against its settlement; import FILE first if it is given."""
     hub, period_on, console = get_hub(), day.date(), Console()
     if file is not None:
-        imported = settlements.import_settlement(hub, account, period_on, file.name, file)
+        until_on = until.date() if until else None
+        imported = settlements.import_settlement(hub, account, period_on, file.name, file, until_on)
         row = imported.settlement
         what = (
             "known already, nothing changed" if imported.already else f"{row.line_count} lines, {row.reject_count} rows set aside"

@@ -6,43 +6,106 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, bindparam, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from payhub.discrepancies import service as discrepancies
-from payhub.discrepancies.service import Finding
+from reconciliation import matching
 from reconciliation.matching import Scope, statement
 from reconciliation.models import Settlement
 
-_BATCH = 2_000
-# Money pays the payment of its own attempt, or those it was allocated to.
-_PROVE = statement(
-    """
-    INSERT INTO proof (kind, payment_line_id, attempt_id, amount, proved_on, settlement_line_id, run_id, recorded_at)
-    SELECT 'reported', line.id, paid.our_id, line.amount, :period_on, paid.line_id, :run_id, :now
+# Money pays the payment of its own attempt, or those it was allocated to. What is collected counts on its cohort's day, but for
+# what was booked on another because that one was shut.
+_BOOKED = """
+    SELECT line.id AS payment_line_id, paid.number, paid.attempt_id, line.amount, line.retained, line.agency_id, line.kind,
+           line.budget_line, paid.currency, greatest(:first_on, least(:last_on, paid.happened_on)) AS proved_on,
+           coalesce(paid.payout, '') AS payout, coalesce(paid.allocated_on, other.business_on, paid.cohort_on) AS business_on
+"""
+_OTHER_DAY = """LEFT JOIN LATERAL (
+      SELECT journal.business_on FROM journal
+      WHERE journal.attempt_id = paid.attempt_id AND journal.fact = 'applied' AND journal.business_on <> journal.cohort_on OFFSET 0
+    ) AS other ON true"""
+_ALLOCATED_ON = """(SELECT min(journal.business_on) FROM journal
+              WHERE journal.payment_id = allocation.payment_id AND journal.fact = 'allocated')"""
+_AGREED = f"""
+    {_BOOKED}
     FROM (
-      SELECT our_id, line_id, payment_id FROM verdict WHERE class IN ('matched', 'late') AND applied
+      SELECT our_id AS attempt_id, number, payment_id, our_currency AS currency, happened_on, payout, cohort_on,
+             NULL::date AS allocated_on
+      FROM verdict WHERE class IN ('matched', 'late') AND applied
       UNION ALL
-      SELECT verdict.our_id, verdict.line_id, allocation.payment_id
+      SELECT our_id, number, allocation.payment_id, our_currency, happened_on, payout, cohort_on, {_ALLOCATED_ON}
       FROM verdict JOIN allocation ON allocation.attempt_id = verdict.our_id
       WHERE verdict.class IN ('matched', 'late', 'conflicted') AND NOT verdict.applied
-    ) AS paid JOIN payment_line AS line ON line.payment_id = paid.payment_id
+    ) AS paid
+    -- One by one: whatever the size of the tables, what is looked up is what the file lists.
+    CROSS JOIN LATERAL (SELECT * FROM payment_line WHERE payment_line.payment_id = paid.payment_id OFFSET 0) AS line
+    {_OTHER_DAY}
     ORDER BY line.id
-    ON CONFLICT (payment_line_id, kind) DO NOTHING
+"""  # noqa: S608 - put together from our own pieces
+_PROVEN = statement(
+    f"CREATE TEMPORARY TABLE proven ON COMMIT DROP AS SELECT true AS holds, agreed.* FROM ({_AGREED}) AS agreed"  # noqa: S608 - ours
+)
+# A settlement that is run again proves what it did not prove before, and takes back what it proves no longer.
+_PROVEN_AGAIN = statement(
+    f"""
+    CREATE TEMPORARY TABLE proven ON COMMIT DROP AS
+    WITH agreed AS MATERIALIZED ({_AGREED}), held AS (
+      SELECT * FROM (
+        SELECT DISTINCT ON (payment_line_id) proof.* FROM proof JOIN run ON run.id = proof.run_id
+        WHERE run.settlement_id = :settlement_id ORDER BY payment_line_id, run_id DESC
+      ) AS latest WHERE holds
+    )
+    SELECT true AS holds, agreed.* FROM agreed
+    WHERE NOT EXISTS (SELECT FROM held WHERE held.payment_line_id = agreed.payment_line_id AND held.number = agreed.number)
+    UNION ALL
+    SELECT false, gone.* FROM (
+      {_BOOKED}
+      FROM (
+        SELECT held.payment_line_id, held.attempt_id, held.number, attempt.currency, listed.happened_on, listed.payout,
+               attempt.cohort_on, {_ALLOCATED_ON} AS allocated_on
+        FROM held
+        JOIN attempt ON attempt.id = held.attempt_id
+        JOIN payment_line AS of ON of.id = held.payment_line_id
+        LEFT JOIN allocation ON allocation.payment_id = of.payment_id AND allocation.attempt_id = attempt.id
+        JOIN settlement_line AS listed
+          ON listed.part = :part AND listed.settlement_id = :settlement_id AND listed.number = held.number
+        WHERE NOT EXISTS (SELECT FROM agreed WHERE agreed.payment_line_id = held.payment_line_id AND agreed.number = held.number)
+      ) AS paid
+      JOIN payment_line AS line ON line.id = paid.payment_line_id
+      {_OTHER_DAY}
+    ) AS gone
+    """  # noqa: S608 - put together from our own pieces
+)
+_PROVE = statement(
+    """
+    INSERT INTO proof (payment_line_id, run_id, holds, number, attempt_id, amount, proved_on)
+    SELECT payment_line_id, :run_id, holds, number, attempt_id, amount, proved_on FROM proven
+    """
+)
+_ADD_UP = statement(
+    """
+    INSERT INTO run_total (run_id, payout, agency_id, kind, budget_line, business_on, currency, count, amount, retained)
+    SELECT :run_id, payout, agency_id, kind, budget_line, business_on, currency,
+           sum(sign), sum(sign * amount), sum(sign * retained)
+    FROM (SELECT CASE WHEN holds THEN 1 ELSE -1 END AS sign, proven.* FROM proven) AS signed
+    GROUP BY payout, agency_id, kind, budget_line, business_on, currency
     """
 )
 # A repeated line is a thing of its own, told apart by its file's day. Some kinds are also kinds of the payments' and refunds' own
 # discrepancies about the same reference: what a settlement says of it stands beside those, never in their place.
 _FINDINGS = statement(
     """
+    CREATE TEMPORARY TABLE finding ON COMMIT DROP AS
     SELECT verdict.class AS kind,
       :account_code || '/' || verdict.line_type || '/' || verdict.reference
-        || CASE WHEN ordinal > 1 THEN '/' || cast(:period_on AS text) || '/' || ordinal
+        || CASE WHEN ordinal > 1 THEN '/' || cast(stands.day AS text) || '/' || ordinal
                 WHEN class IN ('late', 'reversed', 'refund_unknown', 'refund_amount_differs') THEN '/reported' ELSE '' END AS key,
+      stands.day AS "on",
       CASE WHEN class IN ('amount_differs', 'refund_amount_differs') THEN abs(our_amount - their_amount)
            ELSE coalesce(our_amount, their_amount) END AS amount,
       coalesce(our_currency, their_currency) AS currency,
+      CAST(:account_id AS uuid) AS gateway_account_id,
       coalesce(attempt.payment_id, refund.payment_id) AS payment_id,
       jsonb_build_object(
         'reference', verdict.reference,
@@ -52,11 +115,14 @@ _FINDINGS = statement(
           WHEN sent.id IS NOT NULL THEN jsonb_build_object(
             'refund', refund.id, 'attempt', sent.attempt_id, 'state', sent.state, 'amount', refund.amount,
             'currency', refund.currency, 'on', (sent.asked_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date) END,
-        'gateway', CASE WHEN line_id IS NOT NULL THEN jsonb_build_object(
+        'gateway', CASE WHEN verdict.number IS NOT NULL THEN jsonb_build_object(
           'type', verdict.line_type, 'amount', their_amount, 'currency', their_currency, 'on', happened_on,
-          'transaction', (SELECT line.transaction FROM settlement_line AS line WHERE line.id = verdict.line_id)) END
+          'transaction', (SELECT line.transaction FROM settlement_line AS line
+                          WHERE line.part = :part AND line.settlement_id = :settlement_id AND line.number = verdict.number)) END
       ) AS evidence
     FROM verdict
+    CROSS JOIN LATERAL (
+      SELECT greatest(:first_on, least(:last_on, coalesce(happened_on, verdict.gateway_on))) AS day) AS stands
     LEFT JOIN attempt ON attempt.gateway_account_id = :account_id AND attempt.reference = verdict.reference
     LEFT JOIN refund_try AS sent
       ON sent.gateway_account_id = :account_id AND sent.reference = verdict.reference AND verdict.line_type = 'refund'
@@ -64,81 +130,69 @@ _FINDINGS = statement(
     WHERE verdict.disputed
     """
 )
-# What this run decides anew: all that was said about its day, and about every reference it has settled, wherever that was said.
+# What this run decides anew: all that was said about its days, and about every reference it has settled, wherever that was said.
 _OVER = statement(
     """
-    WITH owned AS (
-      SELECT id, kind, key, "on", CASE WHEN key LIKE '%/reported' THEN left(key, -9) ELSE key END AS thing
+    WITH owned AS MATERIALIZED (
+      SELECT id, kind, key, "on", evidence ->> 'reference' AS reference, split_part(key, '/', 2) AS line_type
       FROM discrepancy
       WHERE gateway_account_id = :account_id AND state <> 'resolved'
         AND (key LIKE '%/reported' OR kind IN
              ('missing_at_hub', 'missing_at_gateway', 'amount_differs', 'currency_differs', 'duplicate_at_gateway',
               'refund_missing_at_gateway'))
     ), settled AS (
-      SELECT :account_code || '/' || line_type || '/' || reference AS thing FROM verdict
-      WHERE ordinal = 1 AND class NOT IN ('in_other_file', 'awaited')
-    ), found AS (SELECT * FROM jsonb_to_recordset(:found) AS f(kind text, key text))
+      SELECT owned.id FROM owned JOIN verdict USING (line_type, reference)
+      WHERE verdict.ordinal = 1 AND verdict.class NOT IN ('in_other_file', 'awaited')
+        AND owned.key IN (
+          :account_code || '/' || line_type || '/' || reference,
+          :account_code || '/' || line_type || '/' || reference || '/reported')
+    )
     SELECT id FROM owned
-    WHERE ("on" = :period_on OR thing IN (SELECT thing FROM settled))
-      AND NOT EXISTS (SELECT FROM found WHERE found.kind = owned.kind AND found.key = owned.key)
-    """,
-    bindparam("found", type_=JSONB),
+    WHERE ("on" BETWEEN :first_on AND :last_on OR id IN (SELECT id FROM settled))
+      AND NOT EXISTS (SELECT FROM finding WHERE finding.kind = owned.kind AND finding.key = owned.key)
+    """
 )
-# Other days whose outcome this settlement may have changed, being new: near ones, those its payments and refunds belong to, and
-# those whose settlements list the same references. Refunds may be listed by their orders', so there every file of the day counts.
+# Other files whose outcome this settlement may have changed, being new: near ones, those of the days its payments and refunds
+# belong to, and those that list the same references. Refunds may be listed by their orders', so there every file of the day counts.
 _TOUCHED = statement(
     """
     SELECT other.id FROM settlement AS other
     WHERE other.gateway_account_id = :account_id AND other.superseded_by_id IS NULL AND other.id <> :settlement_id AND (
-      other.period_on BETWEEN :period_on - :neighbours AND :period_on + :neighbours
-      OR other.period_on IN (SELECT gateway_on FROM verdict WHERE gateway_on <> :period_on)
+      other.period_on <= :last_on + :neighbours AND other.until_on >= :first_on - :neighbours
+      OR EXISTS (
+        SELECT FROM (SELECT DISTINCT gateway_on FROM verdict WHERE gateway_on NOT BETWEEN :first_on AND :last_on) AS elsewhere
+        WHERE elsewhere.gateway_on BETWEEN other.period_on AND other.until_on)
       OR other.id IN (
-        SELECT line.settlement_id FROM settlement AS near
-        JOIN settlement_line AS line ON line.settlement_id = near.id
-        JOIN verdict ON verdict.reference = line.reference AND verdict.line_type = line.line_type AND verdict.line_id IS NOT NULL
-        WHERE near.gateway_account_id = :account_id AND near.superseded_by_id IS NULL
-          AND near.period_on BETWEEN :period_on + 1 AND :period_on + 31)
+        SELECT line.settlement_id FROM settlement_line AS line
+        JOIN verdict ON verdict.reference = line.reference AND verdict.line_type = line.line_type AND verdict.number IS NOT NULL
+        WHERE line.part = ANY (:later_parts) AND line.settlement_id = ANY (:later))
       OR other.id IN (
         SELECT again.settlement_id FROM settlement AS file
-        JOIN settlement_line AS line ON line.settlement_id = file.id AND line.line_type = 'refund'
+        JOIN settlement_line AS line ON line.part = file.part AND line.settlement_id = file.id AND line.line_type = 'refund'
         JOIN settlement_line AS again ON again.line_type = 'refund'
           AND (again.reference = line.reference OR again.transaction = line.transaction)
-        WHERE file.gateway_account_id = :account_id AND file.period_on = :period_on))
+        WHERE file.gateway_account_id = :account_id AND file.until_on >= :first_on AND file.period_on <= :last_on))
     ORDER BY other.period_on
     """
 )
 
 
-def prove(session: Session, scope: Scope, run_id: uuid.UUID, now: datetime) -> None:
-    """Write that the settlement shows the money of each line whose payment it agrees on; what is proven stays as it is."""
-    session.execute(_PROVE, {**scope.binds(), "run_id": run_id, "now": now})
+def prove(session: Session, scope: Scope, run_id: uuid.UUID, *, first: bool) -> None:
+    """Write that the settlement reports the money of each line whose payment it agrees on, or no longer does."""
+    session.execute(_PROVEN if first else _PROVEN_AGAIN, scope.binds())
+    session.execute(_PROVE, {**scope.binds(), "run_id": run_id})
+    session.execute(_ADD_UP, {"run_id": run_id})
 
 
 def tell(session: Session, scope: Scope, actor: str, now: datetime) -> None:
     """Open what is disputed, resolve what no longer is."""
-    found: list[dict[str, str]] = []
-    rows = session.execute(_FINDINGS, scope.binds(), execution_options={"yield_per": _BATCH}).mappings()
-    for batch in rows.partitions():
-        discrepancies.open_many(session, [_finding(scope, row) for row in batch], now, actor)
-        found += [{"kind": row["kind"], "key": row["key"]} for row in batch]
-    over = session.scalars(_OVER, {**scope.binds(), "found": found}).all()
+    session.execute(_FINDINGS, scope.binds())
+    discrepancies.open_found(session, "finding", now, actor)
+    over = session.scalars(_OVER, scope.binds()).all()
     discrepancies.resolve(session, over, act="closed by run", actor=actor, now=now)
-
-
-def _finding(scope: Scope, row: RowMapping) -> Finding:
-    return Finding(
-        row["kind"],
-        row["key"],
-        scope.period_on,
-        row["amount"],
-        row["currency"],
-        row["evidence"],
-        scope.account_id,
-        row["payment_id"],
-    )
 
 
 def touched(session: Session, scope: Scope) -> Sequence[Settlement]:
     """Return the settlements of other days whose outcome this one, being new, may have changed."""
-    wanted = list(session.scalars(_TOUCHED, scope.binds()))
+    wanted = list(session.scalars(_TOUCHED, {**scope.binds(), **matching.later(session, scope)}))
     return session.scalars(select(Settlement).where(Settlement.id.in_(wanted)).order_by(Settlement.period_on)).all()

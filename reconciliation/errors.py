@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar
 
 from payhub.errors import PayHubError, Text
@@ -22,7 +23,7 @@ class SettlementMissing(PayHubError):
 
 
 class SettlementRefused(PayHubError):
-    """A file that is not taken, and nothing of it. `row` counts from the header, which is 1; `field` is a column's name."""
+    """A file that is not taken, and nothing of it. `row` counts from the file's first, which is 1; `field` is a column's name."""
 
     code, status = "settlement_refused", 422
     title: ClassVar[Text] = Text(
@@ -30,11 +31,11 @@ class SettlementRefused(PayHubError):
     )
 
     def __init__(self, vi: str, en: str, *, row: int | None = None, field: str | None = None, **facts: Any) -> None:
-        place_vi = (f"Dòng {row}" if row else "") + (f", cột {field}" if field else "") + (": " if row else "")
-        place_en = (f"Row {row}" if row else "") + (f", column {field}" if field else "") + (": " if row else "")
+        place_vi = ", ".join([f"Dòng {row}"] * bool(row) + [f"cột {field}"] * bool(field))
+        place_en = ", ".join([f"Row {row}"] * bool(row) + [f"column {field}"] * bool(field))
         known: dict[str, Any] = {"row": row, "field": field}
         told = {name: value for name, value in (known | facts).items() if value is not None}
-        super().__init__(Text(place_vi + vi, place_en + en), **told)
+        super().__init__(Text(": ".join(filter(None, (place_vi, vi))), ": ".join(filter(None, (place_en, en)))), **told)
 
 
 class FileEmpty(SettlementRefused):
@@ -85,12 +86,80 @@ class NoRowReadable(SettlementRefused):
     code = "settlement_unreadable"
 
 
+class RowTooLong(SettlementRefused):
+    """One row has more characters than any real one: this is another kind of file, or it was damaged."""
+
+    code = "settlement_row_too_long"
+
+
+class FormatWrong(SettlementRefused):
+    """Not the kind of file the mapping reads: no workbook, no such sheet, no XML of this standard, a document type definition."""
+
+    code = "settlement_format_wrong"
+
+
+class ArchiveTooLarge(SettlementRefused):
+    """A workbook that unpacks to more than one may have."""
+
+    code, status = "settlement_archive_too_large", 413
+
+
+class ChecksumDiffers(SettlementRefused):
+    """The trailer declares another checksum than the rows have."""
+
+    code = "settlement_checksum_differs"
+
+
+class BalanceDiffers(SettlementRefused):
+    """A statement's opening balance and its entries do not lead to what it says was left."""
+
+    code = "settlement_balance_differs"
+
+
 class DayWrong(SettlementRefused):
     """Every row is of other days than the one the file was given for."""
 
     code = "settlement_day_wrong"
 
 
+class PeriodWrong(SettlementRefused):
+    """The last day is before the first, or more than a year after it."""
+
+    code = "settlement_period_wrong"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "ngày cuối phải từ ngày đầu trở đi và trong vòng một năm",
+            "the last day must not be before the first, nor more than a year after it",
+        )
+
+
+class PeriodOverlaps(SettlementRefused):
+    """The file covers some days of another file, and not all."""
+
+    code, status = "settlement_period_overlaps", 409
+
+    def __init__(self, first: date, last: date) -> None:
+        super().__init__(
+            f"một tệp khác đã có các ngày {first} đến {last}; tệp thay thế phải có đủ các ngày đó",
+            f"another file covers {first} to {last}; one that takes its place must cover all of these days",
+            first=str(first), last=str(last),
+        )  # fmt: skip
+
+
+class StatementRefused(PayHubError):
+    """A statement that is not taken, and nothing of it; the fact `reason` says why in one word."""
+
+    code, status = "statement_refused", 422
+    title: ClassVar[Text] = Text("Sao kê bị từ chối, không có gì được ghi", "The statement is refused; nothing of it was kept")
+
+    @classmethod
+    def of(cls, refused: SettlementRefused) -> StatementRefused:
+        """Return what a reader found, said of a statement."""
+        return cls(refused.detail, **refused.facts, reason=refused.code.removeprefix("settlement_"))
+
+
 REFUSALS = (
-    FileEmpty, FileTooLarge, EncodingWrong, HeaderWrong, FileCutOff, CountDiffers, SumDiffers, NoRowReadable, DayWrong,
+    FileEmpty, FileTooLarge, EncodingWrong, HeaderWrong, FileCutOff, RowTooLong, FormatWrong, ArchiveTooLarge, CountDiffers,
+    SumDiffers, ChecksumDiffers, NoRowReadable, DayWrong, PeriodWrong, PeriodOverlaps,
 )  # fmt: skip

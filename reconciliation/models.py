@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
@@ -14,13 +14,14 @@ from payhub.sealed import SealedBytes, WrappedKey
 
 
 class Settlement(Base):
-    """One settlement file of one gateway account for one of its days, taken whole and once. Sums are payments minus refunds."""
+    """One settlement file of one gateway account for one or more of its days, taken whole and once. Sums: payments less refunds."""
 
     __tablename__ = "settlement"
     __table_args__ = (
         UniqueConstraint("gateway_account_id", "kind", "period_on", "digest"),
         Index("uq_settlement_current", "gateway_account_id", "kind", "period_on", unique=True,
               postgresql_where="superseded_by_id IS NULL"),
+        CheckConstraint("until_on >= period_on", name="period"),
     )  # fmt: skip
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -28,6 +29,9 @@ class Settlement(Base):
     kind: Mapped[str]
     """What sort of file: `daily` for now."""
     period_on: Mapped[date]
+    """The first day it covers; no two files that count cover the same day."""
+    until_on: Mapped[date]
+    """The last day it covers."""
     digest: Mapped[bytes]
     """SHA-256 of the file."""
     file_name: Mapped[str]
@@ -38,33 +42,49 @@ class Settlement(Base):
     line_count: Mapped[int]
     line_sum: Mapped[int]
     reject_count: Mapped[int]
-    body_key: Mapped[bytes | None] = mapped_column(WrappedKey, deferred=True)
-    body: Mapped[bytes | None] = mapped_column(SealedBytes, deferred=True)
-    """The file itself, sealed."""
+    ignored_count: Mapped[int] = mapped_column(server_default=text("0"))
+    """Rows that are none of ours by the mapping's own word, such as payments that failed."""
+    part: Mapped[int] = mapped_column(server_default=text("0"))
+    """Which table of lines it has to itself; 0 is the one that small files share."""
     received_at: Mapped[datetime]
     superseded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("settlement.id"))
     """Itself while the file is being read: it counts only when it is whole."""
+
+
+class FilePart(Base):
+    """A piece of a file as it came, sealed; the pieces in their order are the file. The first has the file's own id."""
+
+    __tablename__ = "file_part"
+    __table_args__ = (UniqueConstraint("file_id", "ordinal"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    file_id: Mapped[uuid.UUID]
+    ordinal: Mapped[int]
+    body_key: Mapped[bytes | None] = mapped_column(WrappedKey)
+    body: Mapped[bytes | None] = mapped_column(SealedBytes)
 
 
 class SettlementLine(Base):
     """One line of a settlement, normalised: amounts are positive minor units, `line_type` says which way the money went.
 
     It names its settlement without a foreign key: both are never deleted, a law holds them together, and a check per row would cost
-    more than writing the row.
+    more than writing the row. A large file has a table of lines to itself, a partition of this one: it is written without indexes
+    and joins the others when it is whole (`open_settlement_part`, `close_settlement_part`).
     """
 
     __tablename__ = "settlement_line"
     __table_args__ = (
-        UniqueConstraint("settlement_id", "number"),
         Index("ix_settlement_line_reference", "reference"),
         Index("ix_settlement_line_refund", "settlement_id", postgresql_where="line_type = 'refund'"),
         Index("ix_settlement_line_refund_transaction", "transaction", postgresql_where="line_type = 'refund'"),
         CheckConstraint("line_type IN ('payment', 'refund', 'reversal', 'fee', 'adjustment')", name="line_type"),
+        {"postgresql_partition_by": "LIST (part)"},
     )
 
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    settlement_id: Mapped[uuid.UUID]
-    number: Mapped[int]
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, server_default=text("0"))
+    """As its settlement's."""
+    settlement_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     """Row of the file, the header being 1."""
     line_type: Mapped[str]
     reference: Mapped[str | None]
@@ -75,10 +95,12 @@ class SettlementLine(Base):
     happened_at: Mapped[datetime | None]
     happened_on: Mapped[date]
     bank: Mapped[str | None]
+    payout: Mapped[str | None]
+    """What the gateway calls the payment to us in which this money comes."""
 
 
 class SettlementReject(Base):
-    """A row that could not be read: its number, the field, why. The row itself stays in the sealed file."""
+    """A row that could not be read: its number, the field, why; of a file, the first so many. The row itself stays in the file."""
 
     __tablename__ = "settlement_reject"
 
@@ -112,25 +134,43 @@ class Run(Base):
 
 
 class Proof(Base):
-    """That a party other than the hub shows the money of a payment's line; never changed after.
+    """One run's word that its settlement reports the money of a payment's line, or, later, that it no longer does; never changed.
 
-    Every proof is written by a join of the rows it names, none of which is ever deleted: a law holds them together in place of four
-    foreign keys, whose checks would triple the time of a run.
+    The last word of a settlement about a line holds, as long as the settlement counts. Every proof is written by a join of the rows
+    it names, none of which is ever deleted: a law holds them together in place of four foreign keys, whose checks would triple the
+    time of a run.
     """
 
     __tablename__ = "proof"
-    __table_args__ = (
-        UniqueConstraint("payment_line_id", "kind"),
-        CheckConstraint("kind IN ('reported', 'banked')", name="kind"),
-    )
 
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    kind: Mapped[str]
-    payment_line_id: Mapped[uuid.UUID]
-    attempt_id: Mapped[uuid.UUID] = mapped_column(index=True)
+    payment_line_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    holds: Mapped[bool]
+    number: Mapped[int]
+    """The settlement's row that reports it."""
+    attempt_id: Mapped[uuid.UUID]
+    """The attempt that brought the money."""
     amount: Mapped[int]
     proved_on: Mapped[date]
-    """The gateway's day of the settlement that shows it."""
-    settlement_line_id: Mapped[int]
-    run_id: Mapped[uuid.UUID]
-    recorded_at: Mapped[datetime]
+    """The day on which the gateway says it took it."""
+
+
+class RunTotal(Base):
+    """What one run proved less what it took back, added up: so much of one agency's fees, in one payment of the gateway to us."""
+
+    __tablename__ = "run_total"
+    __table_args__ = (Index("ix_run_total_day", "business_on"),)
+
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    payout: Mapped[str] = mapped_column(primary_key=True)
+    """As the lines call it; empty where they do not."""
+    agency_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    budget_line: Mapped[str] = mapped_column(primary_key=True)
+    business_on: Mapped[date] = mapped_column(primary_key=True)
+    """The day on which the money was collected."""
+    currency: Mapped[str] = mapped_column(CHAR(3), primary_key=True)
+    count: Mapped[int]
+    amount: Mapped[int]
+    retained: Mapped[int]
+    """The agency's own part of it."""

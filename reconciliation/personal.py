@@ -13,7 +13,7 @@ from payhub.clock import local_date
 from payhub.db import rows_written
 from payhub.people.holders import Holder
 from payhub.people.terms import People
-from reconciliation.models import Settlement
+from reconciliation.models import FilePart, Settlement
 
 
 def _none(_session: Session, _payments: Sequence[uuid.UUID]) -> int:
@@ -22,9 +22,9 @@ def _none(_session: Session, _payments: Sequence[uuid.UUID]) -> int:
 
 def _sweep(session: Session, terms: People, now: datetime, limit: int) -> int:
     """Destroy files of years whose accounting records are past their term: they are what the books were held against."""
-    years = extract("year", Settlement.period_on).in_(terms.years_over(local_date(now)))
-    old = select(Settlement.id).where(years, Settlement.body_key.is_not(None)).limit(limit)
-    gone = update(Settlement).where(Settlement.id.in_(old)).values(body_key=None, body=None)
+    years = extract("year", Settlement.until_on).in_(terms.years_over(local_date(now)))
+    old = select(FilePart.id).join(Settlement, Settlement.id == FilePart.file_id).where(years, FilePart.body_key.is_not(None))
+    gone = update(FilePart).where(FilePart.id.in_(old.limit(limit))).values(body_key=None, body=None)
     return rows_written(session, gone)
 
 

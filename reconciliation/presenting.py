@@ -15,8 +15,8 @@ from payhub.discrepancies.models import Discrepancy
 from payhub.errors import FieldProblem, InvalidInput, NotFound, Text
 from payhub.hub import Hub
 from reconciliation import totals
+from reconciliation.files.lines import REASONS
 from reconciliation.models import Run
-from reconciliation.rows import REASONS
 from reconciliation.settlements import Imported
 from reconciliation.totals import Total
 
@@ -38,6 +38,7 @@ def describe_import(hub: Hub, imported: Imported, language: str) -> dict[str, An
         "id": _public(hub, "stl", row.id),
         "account": _account(hub, row.gateway_account_id),
         "date": row.period_on,
+        "until": row.until_on,
         "sha256": row.digest.hex(),
         "lines": row.line_count,
         "sum": row.line_sum,

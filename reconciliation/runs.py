@@ -89,14 +89,14 @@ def _carry_out(hub: Hub, session: Session, run_id: uuid.UUID, now: datetime) -> 
     counts = matching.counts(session)
     if sum(row["lines"] for row in counts.values()) != settlement.line_count:
         raise CountsDisagree(f"run {run_id}: {counts} of {settlement.line_count} lines")
-    effects.prove(session, scope, run_id, now)
+    effects.prove(session, scope, run_id, first=first)
     effects.tell(session, scope, f"run {run_id}", now)
     asked = [ask_run(session, other, now) for other in effects.touched(session, scope)] if first else []
     run.state, run.counts, run.finished_at, run.error = "done", counts, hub.clock.now(), None
     _log.info(
         "run.done",
         account=scope.account_code,
-        period=str(scope.period_on),
+        period=str(scope.first_on),
         classes={name: row["count"] for name, row in counts.items()},
     )
     return asked
@@ -104,8 +104,8 @@ def _carry_out(hub: Hub, session: Session, run_id: uuid.UUID, now: datetime) -> 
 
 def _scope(hub: Hub, settlement: Settlement) -> Scope:
     account = hub.registers.gateway_accounts_by_id[settlement.gateway_account_id]
-    grace = terms_on(hub.registers, account, settlement.period_on).grace_days
-    return Scope(settlement.id, account.id, account.code, settlement.period_on, grace)
+    grace = terms_on(hub.registers, account, settlement.until_on).grace_days
+    return Scope(settlement.id, settlement.part, account.id, account.code, settlement.period_on, settlement.until_on, grace)
 
 
 def to_start(session: Session, now: datetime, limit: int = 50) -> list[uuid.UUID]:
@@ -119,9 +119,9 @@ def to_start(session: Session, now: datetime, limit: int = 50) -> list[uuid.UUID
 _LEARNED = text(
     """
     WITH recent AS (
-      SELECT settlement.id, settlement.gateway_account_id, settlement.period_on,
+      SELECT settlement.id, settlement.part, settlement.gateway_account_id, settlement.period_on, settlement.until_on,
              (SELECT max(run.started_at) FROM run WHERE run.settlement_id = settlement.id) AS ran_at
-      FROM settlement WHERE settlement.superseded_by_id IS NULL AND settlement.period_on >= :since
+      FROM settlement WHERE settlement.superseded_by_id IS NULL AND settlement.until_on >= :since
     ), refunded AS (
       SELECT refund.gateway_account_id, refund.ended_at, (sent.asked_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS asked_on,
              ARRAY[sent.reference, sent.gateway_transaction, attempt.reference] AS names
@@ -133,24 +133,26 @@ _LEARNED = text(
         SELECT FROM discrepancy JOIN attempt ON attempt.gateway_account_id = discrepancy.gateway_account_id
           AND attempt.reference = discrepancy.evidence ->> 'reference' AND attempt.confirmed IS NOT NULL
         WHERE discrepancy.kind = 'missing_at_hub' AND discrepancy.state <> 'resolved' AND discrepancy.key LIKE '%/payment/%'
-          AND discrepancy.gateway_account_id = recent.gateway_account_id AND discrepancy."on" = recent.period_on)
+          AND discrepancy.gateway_account_id = recent.gateway_account_id
+          AND discrepancy."on" BETWEEN recent.period_on AND recent.until_on)
       OR EXISTS (
         SELECT FROM attempt
-        WHERE attempt.gateway_account_id = recent.gateway_account_id AND attempt.gateway_on = recent.period_on
-          AND attempt.ended_at > recent.ran_at)
+        WHERE attempt.gateway_account_id = recent.gateway_account_id
+          AND attempt.gateway_on BETWEEN recent.period_on AND recent.until_on AND attempt.ended_at > recent.ran_at)
       OR EXISTS (
         SELECT FROM refunded
         WHERE refunded.gateway_account_id = recent.gateway_account_id AND refunded.ended_at > recent.ran_at
-          AND refunded.asked_on <= recent.period_on + 1
-          AND (refunded.asked_on = recent.period_on OR EXISTS (
+          AND refunded.asked_on <= recent.until_on + 1
+          AND (refunded.asked_on BETWEEN recent.period_on AND recent.until_on OR EXISTS (
             SELECT FROM settlement_line AS line
-            WHERE line.settlement_id = recent.id AND line.line_type = 'refund'
+            WHERE line.part = recent.part AND line.settlement_id = recent.id AND line.line_type = 'refund'
               AND (line.reference = ANY (refunded.names) OR line.transaction = ANY (refunded.names)))))
       OR EXISTS (
         SELECT FROM allocation JOIN attempt ON attempt.id = allocation.attempt_id
         WHERE attempt.gateway_account_id = recent.gateway_account_id AND allocation.allocated_at > recent.ran_at
-          AND (attempt.gateway_on = recent.period_on OR EXISTS (
-            SELECT FROM settlement_line AS line WHERE line.settlement_id = recent.id AND line.reference = attempt.reference)))
+          AND (attempt.gateway_on BETWEEN recent.period_on AND recent.until_on OR EXISTS (
+            SELECT FROM settlement_line AS line
+            WHERE line.part = recent.part AND line.settlement_id = recent.id AND line.reference = attempt.reference)))
     ORDER BY recent.period_on
     """
 ).bindparams(bindparam("since", type_=Date))

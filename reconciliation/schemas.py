@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 from payhub.discrepancies.models import KINDS
 from payhub.fields import Day, one_of, page_limit, text
 from payhub.http import bilingual
-from reconciliation.rows import REASONS
+from reconciliation.files.lines import REASONS
 
 STATES = ("open", "assigned", "proposed", "resolved")
 
@@ -18,6 +18,7 @@ class ImportQuery(Schema):
     file_name = fields.String(
         load_default="", validate=validate.Length(0, 200, error=bilingual("Tối đa 200 ký tự", "At most 200 characters"))
     )
+    until = Day(metadata={"description": "The last day the file covers; the day in the address is the first. Without it, one day."})
 
 
 class RejectView(Schema):
@@ -34,7 +35,8 @@ class SettlementView(Schema):
 
     id = fields.String()
     account = fields.String()
-    date = fields.Date()
+    date = fields.Date(metadata={"description": "The first day it covers"})
+    until = fields.Date(metadata={"description": "The last day it covers"})
     file_name = fields.String()
     sha256 = fields.String()
     mapping = fields.String()

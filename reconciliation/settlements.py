@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import islice
-from pathlib import PurePath
+from datetime import date, timedelta
 from typing import IO
 
-from sqlalchemy import Select, insert, select, text, update
+from sqlalchemy import ColumnElement, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from payhub import ids, log
@@ -22,19 +17,20 @@ from payhub.discrepancies import service as discrepancies
 from payhub.discrepancies.models import Discrepancy
 from payhub.errors import NotFound, Text
 from payhub.hub import Hub
-from payhub.identifiers import is_identifier
-from reconciliation import mappings, runs
-from reconciliation.errors import DayWrong, FileTooLarge
+from reconciliation import received, runs
+from reconciliation.errors import DayWrong, PeriodOverlaps, PeriodWrong
+from reconciliation.files import mappings, reading
+from reconciliation.files.batches import Batch
+from reconciliation.files.lines import Line, Reject, Tally
 from reconciliation.models import Run, Settlement, SettlementReject
-from reconciliation.reading import Tally, lines
-from reconciliation.rows import Line, Reject
+from reconciliation.received import Received
 
-MAX_BYTES = 256 * 1024 * 1024
-"""One file is held in memory and sealed as one value; beyond this size it is split by day."""
 KIND = "daily"
+LARGE = 16 * 1024 * 1024
+"""From so many bytes on, a file has a table of lines to itself."""
+LONGEST = timedelta(days=366)
 _log = log.get(__name__)
-_BATCH = 5_000
-_COPY = f"COPY settlement_line (settlement_id, {', '.join(Line._fields)}) FROM STDIN (FORMAT csv)"
+_COLUMNS = ", ".join(("settlement_id", *Line._fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,47 +52,60 @@ def account_of(hub: Hub, code: str) -> GatewayAccount:
     return account
 
 
-def import_settlement(hub: Hub, account_code: str, period_on: date, file_name: str, source: bytes | IO[bytes]) -> Imported:
-    """Take a file for one day of an account, or refuse it and change nothing.
+def import_settlement(
+    hub: Hub, account_code: str, period_on: date, file_name: str, source: bytes | IO[bytes], until_on: date | None = None
+) -> Imported:
+    """Take a file for a day of an account, or for all days until another, or refuse it and change nothing.
 
-    The same bytes again are recognised. Another file for the same day takes the place of the one before, whose rows stay.
+    The same bytes again are recognised. Another file takes the place of those whose days it covers, and their rows stay; one that
+    covers only some of the days of another is refused.
     """
-    account = account_of(hub, account_code)
+    account, until_on = account_of(hub, account_code), until_on or period_on
+    if not period_on <= until_on <= period_on + LONGEST:
+        raise PeriodWrong
     mapping = mappings.load(hub.settings.paths.mappings, account.mapping)
-    body = source if isinstance(source, bytes) else source.read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
-        raise FileTooLarge(f"tệp lớn hơn {MAX_BYTES} byte", f"the file has more than {MAX_BYTES} bytes")
-    digest, now = hashlib.sha256(body).digest(), hub.clock.now()
-    with hub.db.session() as session:
+    with received.receive(source, file_name) as file, hub.db.session() as session:
         session.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'"))
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"settlement {account.id} {period_on}"}
-        )
-        known = session.scalar(_of_day(account, period_on).where(Settlement.digest == digest))
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"settlement {account.id}"})
+        same = (Settlement.period_on == period_on, Settlement.until_on == until_on, Settlement.digest == file.digest)
+        known = session.scalar(select(Settlement).where(*_of(account), *same))
         if known is not None:
             return Imported(known, _last_run(session, known), already=True, rejects=_rejects(session, known))
-        settlement, tally = _begin(session, account, period_on, digest, now), Tally()
-        _copy(session, settlement.id, lines(body, mapping, tally))
-        _check_day(tally, period_on, mapping.heading("happened"))
-        sealed = hub.keyring.seal(body, f"settlement {settlement.id}")
-        settlement.body_key, settlement.body, settlement.file_name = sealed.key, sealed.data, _plain_name(file_name, settlement)
-        _keep(session, settlement, tally)
-        _supersede(session, settlement)
-        _tell_difference(session, account, settlement)
-        run_id = runs.ask_run(session, settlement, now)
-    _log.info("settlement.taken", account=account.code, period=str(period_on), lines=tally.lines, rejects=len(tally.rejects))
+        replaced = _replaced(session, account, period_on, until_on)
+        settlement, read = _begin(hub, session, account, (period_on, until_on), file), reading.settlement(file.body, mapping)
+        _copy(session, settlement, read)
+        tally = read.tally
+        _check_days(tally, settlement, mapping.heading("happened"))
+        received.keep(session, hub.keyring, settlement.id, file)
+        _keep(session, settlement, tally, net=mapping.trailer is not None and mapping.trailer.sums == "net")
+        _supersede(session, settlement, replaced)
+        _tell_difference(session, account, settlement, replaced)
+        run_id = runs.ask_run(session, settlement, hub.clock.now())
+    _log.info("settlement.taken", account=account.code, period=str(period_on), lines=tally.lines, rejects=tally.rejected)
     return Imported(settlement, run_id, already=False, rejects=tuple(tally.rejects[:100]))
 
 
-def current(session: Session, account: GatewayAccount, period_on: date) -> Settlement | None:
+def current(session: Session, account: GatewayAccount, day: date) -> Settlement | None:
     """Return the settlement that counts for a day."""
-    return session.scalar(_of_day(account, period_on).where(Settlement.superseded_by_id.is_(None)))
+    return session.scalar(select(Settlement).where(*_of(account), *_covering(day, day), Settlement.superseded_by_id.is_(None)))
 
 
-def _of_day(account: GatewayAccount, period_on: date) -> Select[Settlement]:
-    return select(Settlement).where(
-        Settlement.gateway_account_id == account.id, Settlement.kind == KIND, Settlement.period_on == period_on
-    )
+def _of(account: GatewayAccount) -> tuple[ColumnElement[bool], ...]:
+    return Settlement.gateway_account_id == account.id, Settlement.kind == KIND
+
+
+def _covering(first: date, last: date) -> tuple[ColumnElement[bool], ...]:
+    return Settlement.period_on <= last, Settlement.until_on >= first
+
+
+def _replaced(session: Session, account: GatewayAccount, first: date, last: date) -> Sequence[Settlement]:
+    """Return the settlements whose place a file of these days takes: all of whose days it covers."""
+    before = select(Settlement).where(*_of(account), *_covering(first, last), Settlement.superseded_by_id.is_(None))
+    found = session.scalars(before.order_by(Settlement.period_on)).all()
+    for other in found:
+        if other.period_on < first or other.until_on > last:
+            raise PeriodOverlaps(other.period_on, other.until_on)
+    return found
 
 
 def _last_run(session: Session, settlement: Settlement) -> uuid.UUID:
@@ -110,50 +119,47 @@ def _rejects(session: Session, settlement: Settlement) -> tuple[Reject, ...]:
     return tuple(Reject(row.number, row.field, row.reason) for row in found)
 
 
-def _begin(session: Session, account: GatewayAccount, period_on: date, digest: bytes, now: datetime) -> Settlement:
+def _begin(hub: Hub, session: Session, account: GatewayAccount, period: tuple[date, date], file: Received) -> Settlement:
     settlement_id = ids.new_id()
+    part = session.scalar(text("SELECT open_settlement_part()")) if file.size >= LARGE else 0
     settlement = Settlement(
-        id=settlement_id, gateway_account_id=account.id, kind=KIND, period_on=period_on, digest=digest, file_name="",
-        mapping=account.mapping, currency=account.currency, declared_count=None, declared_sum=None, line_count=0, line_sum=0,
-        reject_count=0, body_key=None, body=None, received_at=now, superseded_by_id=settlement_id,
+        id=settlement_id, gateway_account_id=account.id, kind=KIND, period_on=period[0], until_on=period[1], digest=file.digest,
+        file_name=file.name or f"settlement-{period[0]}.csv", mapping=account.mapping, currency=account.currency,
+        declared_count=None, declared_sum=None, line_count=0, line_sum=0, reject_count=0, ignored_count=0, part=part,
+        received_at=hub.clock.now(),
+        superseded_by_id=settlement_id,
     )  # fmt: skip
     session.add(settlement)
     session.flush()
     return settlement
 
 
-def _plain_name(file_name: str, settlement: Settlement) -> str:
-    """Return a file's name if it is no more than a name; otherwise one of ours, for it may tell of a person."""
-    name = PurePath(file_name.replace("\\", "/")).name
-    return name if name and is_identifier(name) else f"settlement-{settlement.period_on}.csv"
-
-
-def _copy(session: Session, settlement_id: uuid.UUID, found: Iterable[Line]) -> None:
+def _copy(session: Session, settlement: Settlement, batches: Iterable[Batch]) -> None:
     """Stream lines into the table; an error on the way takes the whole transaction with it."""
     connection = session.connection().connection.driver_connection
     assert connection is not None  # noqa: S101 - a session that is in a transaction has one
-    key = str(settlement_id)
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        source = iter(found)
-        while batch := tuple(islice(source, _BATCH)):
-            rows = io.StringIO()
-            csv.writer(rows, lineterminator="\n").writerows((key, *line) for line in batch)
-            copy.write(rows.getvalue())
+    key, table = str(settlement.id), f"parts.settlement_line_{settlement.part}" if settlement.part else "settlement_line"
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN") as copy:
+        for batch in batches:
+            copy.write(batch.copy_text(key))
 
 
-def _check_day(tally: Tally, period_on: date, heading: str) -> None:
-    day = timedelta(days=1)
-    if tally.lines and (tally.last_on < period_on - day or tally.first_on > period_on + day):
+def _check_days(tally: Tally, settlement: Settlement, heading: str) -> None:
+    day, first, last = timedelta(days=1), settlement.period_on, settlement.until_on
+    if tally.lines and (tally.last_on < first - day or tally.first_on > last + day):
+        period = f"{first}" if first == last else f"{first}..{last}"
         raise DayWrong(
-            f"mọi dòng đều thuộc ngày khác {period_on}: từ {tally.first_on} đến {tally.last_on}",
-            f"every row is of another day than {period_on}: {tally.first_on} to {tally.last_on}",
+            f"mọi dòng đều thuộc ngày khác {period}: từ {tally.first_on} đến {tally.last_on}",
+            f"every row is of another day than {period}: {tally.first_on} to {tally.last_on}",
             row=2, field=heading,
         )  # fmt: skip
 
 
-def _keep(session: Session, settlement: Settlement, tally: Tally) -> None:
-    settlement.declared_count, settlement.declared_sum = tally.declared_count, tally.declared_sum
-    settlement.line_count, settlement.line_sum, settlement.reject_count = tally.lines, tally.sum, len(tally.rejects)
+def _keep(session: Session, settlement: Settlement, tally: Tally, *, net: bool) -> None:
+    # What is declared was held against the rows by its own rule when they were read; only a net sum is the lines' own.
+    settlement.declared_count, settlement.declared_sum = tally.declared_count, tally.declared_sum if net else None
+    settlement.line_count, settlement.line_sum = tally.lines, tally.sum
+    settlement.reject_count, settlement.ignored_count = tally.rejected, tally.ignored
     if tally.rejects:
         rows = [
             {"settlement_id": settlement.id, "number": row.number, "field": row.field, "reason": row.reason}
@@ -161,34 +167,35 @@ def _keep(session: Session, settlement: Settlement, tally: Tally) -> None:
         ]
         session.execute(insert(SettlementReject), rows)
     session.flush()
-    if tally.lines:
-        session.execute(text("ANALYZE settlement_line"))
+    if settlement.part or tally.lines:
+        session.execute(text("SELECT close_settlement_part(:part)"), {"part": settlement.part})
 
 
-def _supersede(session: Session, settlement: Settlement) -> None:
-    """Let the file count, and the one before it no longer; its rows stay."""
-    before = update(Settlement).where(Settlement.gateway_account_id == settlement.gateway_account_id, Settlement.kind == KIND)
-    before = before.where(Settlement.period_on == settlement.period_on, Settlement.superseded_by_id.is_(None))
+def _supersede(session: Session, settlement: Settlement, replaced: Sequence[Settlement]) -> None:
+    """Let the file count, and those before it no longer; their rows stay."""
+    before = update(Settlement).where(Settlement.id.in_([other.id for other in replaced]))
     session.execute(before.values(superseded_by_id=settlement.id))
     settlement.superseded_by_id = None
     session.flush()
 
 
-def _tell_difference(session: Session, account: GatewayAccount, settlement: Settlement) -> None:
+def _tell_difference(session: Session, account: GatewayAccount, settlement: Settlement, replaced: Sequence[Settlement]) -> None:
     """Rows set aside leave the file's sum short of what it declares: a person must look, until a better file comes."""
-    kind, key, now = "count_or_sum_differs", f"{account.code}/settlement/{settlement.period_on}", settlement.received_at
+    kind, now, own = "count_or_sum_differs", settlement.received_at, f"{account.code}/settlement/{settlement.period_on}"
+    over = {f"{account.code}/settlement/{other.period_on}" for other in (settlement, *replaced)}
+    over -= {own} if settlement.reject_count else set()
+    open_ones = session.scalars(
+        select(Discrepancy.id).where(Discrepancy.kind == kind, Discrepancy.key.in_(over), Discrepancy.state != "resolved")
+    )
+    discrepancies.resolve(session, list(open_ones), act="closed by file", actor="system", now=now)
     if not settlement.reject_count:
-        open_ones = session.scalars(
-            select(Discrepancy.id).where(Discrepancy.kind == kind, Discrepancy.key == key, Discrepancy.state != "resolved")
-        )
-        discrepancies.resolve(session, list(open_ones), act="closed by file", actor="system", now=now)
         return
     discrepancies.open_(
         session,
         kind=kind,
-        key=key,
+        key=own,
         on=settlement.period_on,
-        amount=abs((settlement.declared_sum or 0) - settlement.line_sum),
+        amount=0 if settlement.declared_sum is None else abs(settlement.declared_sum - settlement.line_sum),
         currency=settlement.currency,
         evidence={
             "declared": {"count": settlement.declared_count, "sum": settlement.declared_sum},

@@ -13,8 +13,9 @@ from payhub.fields import one_day
 from payhub.http import accepts, also_as, api_blueprint, carries, language, raises, requires, returns, the_hub
 from reconciliation import jobs, presenting, totals
 from reconciliation.errors import REFUSALS, MappingUnusable
+from reconciliation.received import MAX_BYTES
 from reconciliation.schemas import DiscrepancyPage, DiscrepancyQuery, ImportQuery, RunView, SettlementView, TotalsQuery, TotalsView
-from reconciliation.settlements import MAX_BYTES, import_settlement
+from reconciliation.settlements import import_settlement
 
 bp = api_blueprint("reconciliation", __name__)
 
@@ -30,7 +31,8 @@ def put_settlement(account: str, day: str, data: dict[str, Any]) -> dict[str, An
     hub, period_on = the_hub(), _day(day)
     # A day's file is larger than any other body; its own limit is held by the reader.
     request.max_content_length = MAX_BYTES + 1
-    imported = import_settlement(hub, account, period_on, data["file_name"] or f"{account}-{period_on}.csv", request.stream)
+    name = data["file_name"] or f"{account}-{period_on}.csv"
+    imported = import_settlement(hub, account, period_on, name, request.stream, data.get("until"))
     jobs.send(hub, imported.run_id)
     return presenting.describe_import(hub, imported, language())
 

@@ -35,12 +35,9 @@ class Finding:
     payment_id: uuid.UUID | None = None
 
 
-_OPEN = text(
-    """
-    WITH found AS (
-      SELECT * FROM jsonb_to_recordset(:findings) AS f(
-        id uuid, act_id uuid, kind text, key text, "on" date, amount bigint, currency text, evidence jsonb,
-        gateway_account_id uuid, payment_id uuid)
+_OPENING = """
+    WITH found AS MATERIALIZED (
+      SELECT new_id() AS id, new_id() AS act_id, source.* FROM {source} AS source
     ), latest AS (
       SELECT DISTINCT ON (kind, key) known.id, kind, key, known.state, known.amount, known.evidence
       FROM discrepancy AS known JOIN found USING (kind, key)
@@ -66,7 +63,11 @@ _OPEN = text(
            jsonb_build_object('amount', found.amount, 'currency', found.currency, 'evidence', found.evidence)
     FROM opened JOIN found USING (kind, key)
     """
-).bindparams(bindparam("findings", type_=JSONB))
+_LISTED = """(
+        SELECT * FROM jsonb_to_recordset(:findings) AS listed(
+          kind text, key text, "on" date, amount bigint, currency text, evidence jsonb, gateway_account_id uuid,
+          payment_id uuid))"""
+_OPEN = text(_OPENING.format(source=_LISTED)).bindparams(bindparam("findings", type_=JSONB))
 
 _RESOLVE = text(
     """
@@ -85,8 +86,6 @@ def open_many(session: Session, findings: Iterable[Finding], now: datetime, acto
     """Open what is not open yet and update what is; return how many rows changed. Each kind and key may come once."""
     rows = [
         {
-            "id": ids.new_id(),
-            "act_id": ids.new_id(),
             "kind": finding.kind,
             "key": finding.key,
             "on": finding.on,
@@ -104,6 +103,11 @@ def open_many(session: Session, findings: Iterable[Finding], now: datetime, acto
     if not rows:
         return 0
     return rows_written(session, _OPEN, {"findings": rows, "now": now, "actor": actor})
+
+
+def open_found(session: Session, table: str, now: datetime, actor: str) -> int:
+    """Open or update what stands in a temporary table of ours, with the columns of a `Finding`; return how many rows changed."""
+    return rows_written(session, text(_OPENING.format(source=table)), {"now": now, "actor": actor})
 
 
 def open_(

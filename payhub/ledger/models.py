@@ -20,6 +20,7 @@ class Journal(Base):
     __table_args__ = (
         Index("ix_journal_payment_id", "payment_id", postgresql_where="payment_id IS NOT NULL"),
         Index("ix_journal_refund_id", "refund_id", postgresql_where="refund_id IS NOT NULL"),
+        Index("ix_journal_other_day", "attempt_id", postgresql_where="business_on <> cohort_on"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -20,7 +20,7 @@ from payhub.fees.models import Fee, FeeTier, Relief, Retention
 from payhub.payments.ways import open_ways
 from payhub.portals.keys import authenticate
 from payhub.portals.models import Portal, PortalGrant
-from reconciliation import mappings
+from reconciliation.files import mappings
 from webhooks.models import WebhookEndpoint
 
 SAMPLE = Path(__file__).parents[2] / "config" / "sample"

@@ -428,7 +428,7 @@ def test_a_person_leaves_no_trace(doors: Doors, hub: Hub, person: Person, clock,
     opens = in_what_opens(hub, person)
     assert set(opens) == {
         "payer.record", "payer.contact", "payment.words", "payment.basis", "proposal.words", "proposal.reason", "refund.note",
-        "callback.raw", "settlement.body",
+        "callback.raw", "file_part.body",
     }  # fmt: skip
     assert in_rows(hub, person) == []
     assert in_valkey(hub, person) == []
@@ -437,7 +437,7 @@ def test_a_person_leaves_no_trace(doors: Doors, hub: Hub, person: Person, clock,
     doors.erase()
     people_jobs.destroy_due()
     left = in_what_opens(hub, person)
-    assert set(left) == {"payer.record", "settlement.body", "callback.raw"}
+    assert set(left) == {"payer.record", "file_part.body", "callback.raw"}
     assert rows("SELECT count(*) FROM callback WHERE attempt_id IS NOT NULL AND raw_key IS NOT NULL") == [(0,)]
     assert not [how for how in left["payer.record"] if how.startswith(person.phone[1:])]
     assert in_rows(hub, person) == []

@@ -165,7 +165,7 @@ def test_a_settlement_file_goes_with_the_records_of_its_year(hub, clock, destroy
     assert "settlement_files" not in destroy()
     clock.pass_(days=1)
     assert destroy()["settlement_files"] == 1
-    assert rows("SELECT body_key, body FROM settlement") == [(None, None)]
+    assert rows("SELECT body_key, body FROM file_part") == [(None, None)]
     assert rows("SELECT count(*) FROM settlement_line") == [(1,)]
 
 

@@ -82,10 +82,10 @@ def test_every_line_of_both_sides_is_accounted_for_once_and_the_money_adds_up(de
 
     with hub.db.session() as session:
         settlement = current(session, hub.registers.gateway_accounts[desk.account], day)
-        matching.match(session, Scope(settlement.id, settlement.gateway_account_id, desk.account, day, 0))
+        matching.match(session, Scope(settlement.id, 0, settlement.gateway_account_id, desk.account, day, day, 0))
         once = session.execute(text(
             "SELECT count(*) FROM verdict WHERE class IS NULL OR disputed IS NULL"
-            " UNION ALL SELECT count(line_id) - count(DISTINCT line_id) FROM verdict"
+            " UNION ALL SELECT count(number) - count(DISTINCT number) FROM verdict"
             " UNION ALL SELECT count(our_id) - count(DISTINCT our_id) FROM verdict"
         )).scalars().all()  # fmt: skip
         disputed = session.scalar(text("SELECT count(*) FROM verdict WHERE disputed"))

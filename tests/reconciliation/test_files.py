@@ -13,8 +13,9 @@ from sqlalchemy import select
 from gateways.simulator.settlement import REFUND, Line, written
 from payhub.crypto import Sealed
 from payhub.errors import NotFound
-from reconciliation import errors, mappings, settlements
-from reconciliation.models import Settlement, SettlementLine
+from reconciliation import errors, received
+from reconciliation.files import mappings
+from reconciliation.models import FilePart, Settlement, SettlementLine
 
 MAPPINGS = Path(__file__).parents[2] / "config" / "mappings"
 ONE = timedelta(days=1)
@@ -71,8 +72,8 @@ def test_a_file_that_is_not_whole_changes_nothing_and_says_where(desk) -> None:
 
 
 def test_a_file_larger_than_one_may_be_is_refused_before_it_is_read(desk, monkeypatch) -> None:
-    # The real one is 256 MiB: too much for every run of the tests.
-    monkeypatch.setattr(settlements, "MAX_BYTES", 100)
+    # The real one is 4 GiB: too much for every run of the tests.
+    monkeypatch.setattr(received, "MAX_BYTES", 100)
     with pytest.raises(errors.FileTooLarge):
         desk.take(io.BytesIO(desk.write(good(desk))))
 
@@ -204,7 +205,7 @@ def test_the_file_is_kept_sealed(desk, hub) -> None:
     body = desk.write(good(desk))
     imported = desk.take(body)
     with hub.db.session() as session:
-        kept = session.get(Settlement, imported.settlement.id)
+        kept = session.get(FilePart, imported.settlement.id)
         sealed = Sealed(kept.body_key, kept.body)
     assert body not in sealed.data
     assert hub.keyring.open(sealed, f"settlement {imported.settlement.id}") == body

@@ -26,9 +26,9 @@ def test_a_line_that_agrees_is_matched_and_proves_every_line_of_its_payment(desk
     assert desk.disputes() == {}
     with hub.db.session() as session:
         proofs = session.scalars(select(Proof).order_by(Proof.amount)).all()
-    assert [(proof.kind, proof.amount, proof.proved_on) for proof in proofs] == [
-        ("reported", 8_000, desk.day),
-        ("reported", 75_000, desk.day),
+    assert [(proof.holds, proof.amount, proof.proved_on) for proof in proofs] == [
+        (True, 8_000, desk.day),
+        (True, 75_000, desk.day),
     ]
 
 
@@ -151,7 +151,7 @@ def test_a_line_that_an_earlier_days_file_lists_too_is_a_duplicate_whichever_fil
     assert desk.classes(desk.day + ONE) == {"matched": 1}
     desk.settle([desk.row_of(attempt)])
     assert desk.classes() == {"matched": 1}
-    assert desk.classes(desk.day + ONE) == {"duplicate_at_gateway": 1, "in_other_file": 1}
+    assert desk.classes(desk.day + ONE) == {"duplicate_at_gateway": 1}
     assert desk.disputes() == {f"duplicate_at_gateway payment/{attempt.reference}/{desk.day + ONE}/2": 200_000}
 
 

@@ -172,7 +172,7 @@ def test_who_begins_to_seal_with_an_old_key_while_it_is_counted_keeps_it(leave, 
     both, late = with_ring(rings.both), with_ring(rings.both, current=0)
 
     def begin(*arguments: Any) -> None:
-        if "FROM settlement" in arguments[2]:
+        if "FROM file_part" in arguments[2]:
             with late.db.session() as session:
                 standing.enter(late, session)
 

@@ -1,0 +1,122 @@
+"""Reading some thousand rows at once, column by column: taken whole where every column is certain, else not at all.
+
+What is taken here is what `rows` would have read, line for line; whatever needs a closer look is left to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from payhub.identifiers import is_identifier
+from reconciliation.files.batches import Batch
+from reconciliation.files.chunks import Chunk
+from reconciliation.files.lines import LINE_TYPES, BadRow
+from reconciliation.files.mappings import Mapping
+from reconciliation.files.rows import CURRENCY, composed, known, plain
+from reconciliation.files.times import Times
+
+_LONGEST = 100
+_FEW = 1_000
+_IDENTIFIER = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:/+=-"
+"""The characters of `payhub.identifiers`."""
+
+
+class ColumnReader:
+    """Reads chunks of one layout."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self._mapping, self._places = mapping, mapping.places
+        # Which way an amount goes is looked at row by row: files that say it with signs are few.
+        self.possible = not mapping.signed and not {"sign", "credit"} & self._places.keys()
+
+    def read(self, chunk: Chunk) -> Batch | None:
+        """Return the lines of a chunk, or None where a row of it must be looked at by itself."""
+        if not self.possible or not chunk.even:
+            return None
+        types, currency = self._types(chunk), self._currency(chunk)
+        if types is None or currency is None or not self._accepted(chunk):
+            return None
+        amounts, fees, happened = self._amounts(chunk, currency), self._fees(chunk, currency), self._happened(chunk)
+        if amounts is None or fees is None or happened is None or min(amounts) <= 0:
+            return None
+        reference, transaction, payout = (self._named(what, chunk) for what in ("reference", "transaction", "payout"))
+        bank = self._bank(chunk)
+        if reference is None or transaction is None or payout is None or bank is None:
+            return None
+        if "" in reference and "" in transaction and ("", "") in zip(reference, transaction, strict=True):
+            return None
+        currencies = [currency] * len(amounts)
+        return Batch(chunk.numbers, types, reference, transaction, amounts, fees, currencies, happened, bank, payout)
+
+    def _types(self, chunk: Chunk) -> Sequence[str] | None:
+        if "type" not in self._places:
+            line_type = self._mapping.constant[0]
+            return [line_type] * len(chunk.numbers) if line_type in LINE_TYPES else None
+        written = chunk.column(self._places["type"])
+        found = {word: known(self._mapping.types, word) for word in set(written)}
+        if not all(line_type in LINE_TYPES for line_type in found.values()):
+            return None
+        kinds = {*found.values()}
+        if len(kinds) == 1:
+            return [kinds.pop() or ""] * len(written)
+        return [found[word] or "" for word in written]
+
+    def _accepted(self, chunk: Chunk) -> bool:
+        mapping = self._mapping
+        if not mapping.accepted and not mapping.ignored:
+            return True
+        words = {composed(word) for word in set(chunk.column(self._places["status"]))}
+        return not words & mapping.ignored and (not mapping.accepted or words <= mapping.accepted)
+
+    def _currency(self, chunk: Chunk) -> str | None:
+        if "currency" not in self._places:
+            return self._mapping.currency
+        found = set(chunk.column(self._places["currency"]))
+        currency = found.pop()
+        return currency if not found and CURRENCY.fullmatch(currency) else None
+
+    def _amounts(self, chunk: Chunk, currency: str) -> list[int] | None:
+        return self._mapping.amounts.column(chunk.column(self._places["amount"]), currency)
+
+    def _fees(self, chunk: Chunk, currency: str) -> list[int] | None:
+        if "fee" not in self._places:
+            return [0] * len(chunk.numbers)
+        written = chunk.column(self._places["fee"])
+        if {*written} <= {"", "0"}:
+            return [0] * len(written)
+        return self._mapping.amounts.column([each or "0" for each in written], currency)
+
+    def _happened(self, chunk: Chunk) -> Times | None:
+        if "happened" in self._places:
+            return self._mapping.happened.column(chunk.column(self._places["happened"]))
+        dates, clocks = (chunk.column(self._places[what]) for what in ("date", "time"))
+        return self._mapping.happened.column([f"{day} {clock}" for day, clock in zip(dates, clocks, strict=True)])
+
+    def _named(self, what: str, chunk: Chunk) -> Sequence[str] | None:
+        """Return a column in which every text has the form of an identifier, or is empty."""
+        if what not in self._places:
+            return [""] * len(chunk.numbers)
+        written = chunk.column(self._places[what])
+        joined = "".join(written)
+        if not joined.isascii() or joined.encode().translate(None, _IDENTIFIER) or max(map(len, written)) > _LONGEST:
+            return None
+        return written
+
+    def _bank(self, chunk: Chunk) -> Sequence[str] | None:
+        """Return the banks' codes: few different ones, and each is looked at once."""
+        if "bank" not in self._places:
+            return [""] * len(chunk.numbers)
+        written = chunk.column(self._places["bank"])
+        different = {*written}
+        if len(different) > _FEW:
+            return self._named("bank", chunk)
+        try:
+            codes = {name: (plain("bank", name) or "") if is_identifier(name) else self._no_code(name) for name in different}
+        except BadRow:
+            return None
+        return written if all(name == code for name, code in codes.items()) else [codes[name] for name in written]
+
+    @staticmethod
+    def _no_code(name: str) -> str:
+        plain("bank", name)
+        return ""
