@@ -17,6 +17,7 @@ from payhub.accounts.holds import LAWS as HOLD_LAWS
 from payhub.accounts.views import bp as gateways_bp
 from payhub.agencies.views import bp as agencies_bp
 from payhub.clock import Clock, SystemClock
+from payhub.discrepancies.laws import LAWS as DISCREPANCY_LAWS
 from payhub.fees.laws import LAWS as FEE_LAWS
 from payhub.fees.views import bp as fees_bp
 from payhub.hub import Hub, build
@@ -66,7 +67,7 @@ def registry() -> Registry:
         ],
         laws=[
             *LAWS, *FEE_LAWS, *REFUND_LAWS, *DISPUTE_LAWS, *RECEIPT_LAWS, *days.LAWS, *STAFF_LAWS, *HOLD_LAWS, *IMPORT_LAWS,
-            *SECRET_LAWS, *RING_LAWS, *PEOPLE_LAWS,
+            *SECRET_LAWS, *RING_LAWS, *PEOPLE_LAWS, *DISCREPANCY_LAWS,
         ],
     )
     rekeying.offer()

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import os
+import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -124,3 +125,12 @@ def decrypt(key: bytes, data: bytes, context: str) -> bytes:
 def new_key() -> str:
     """Return a fresh key in the form the ring is written in."""
     return base64.b64encode(os.urandom(32)).decode()
+
+
+def holds_certificates(name: str) -> bool:
+    """Tell whether a file is one of certificates in PEM that can be read."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=name)
+    except OSError:
+        return False
+    return True

@@ -66,11 +66,12 @@ class Base(DeclarativeBase):
 class Database:
     """A pool of connections; safe to share between threads, not between processes (see `after_fork`)."""
 
-    def __init__(self, settings: DatabaseSettings, name: str = "payhub") -> None:
+    def __init__(self, settings: DatabaseSettings, name: str = "payhub", info: Mapping[str, Any] | None = None) -> None:
+        """`info` is what every session carries: what its deployment says of rows that are written far from any settings."""
         # Autocommit is how a connection rests: the hot steps then never switch it, and a session pays for switching instead.
         self.resting = _engine(settings, settings.pool_size, name)
         self.engine: Engine = self.resting.execution_options(isolation_level="READ COMMITTED")
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False, info=dict(info or {}))
         self._apart = _engine(settings, 1, name)
         self._sessions_apart = sessionmaker(self._apart.execution_options(isolation_level="READ COMMITTED"), expire_on_commit=False)
 

@@ -16,6 +16,7 @@ from payhub.accounts.health import Health
 from payhub.clock import Clock
 from payhub.crypto import Keyring
 from payhub.db import SEALS_WITH, Database
+from payhub.discrepancies.terms import INFO as DISCREPANCY_DAYS
 from payhub.registers import RegisterCache, Registers
 from payhub.settings import Settings, ring_of
 
@@ -53,7 +54,7 @@ def build(settings: Settings, gateways: Mapping[str, Gateway], clock: Clock) -> 
     keyring = ring_of(settings.secrets)
     redis = Redis.from_url(settings.redis.url, socket_connect_timeout=2, socket_timeout=10)
     brief = brief_redis(settings.redis.url)
-    db = Database(settings.database, f"{SEALS_WITH}{keyring.newest}")
+    db = Database(settings.database, f"{SEALS_WITH}{keyring.newest}", {DISCREPANCY_DAYS: settings.discrepancies.by_kind()})
     return Hub(
         settings=settings,
         db=db,

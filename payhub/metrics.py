@@ -12,7 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from payhub.accounts.health import Condition
+from payhub.discrepancies import service
+from payhub.discrepancies.models import KINDS
 from payhub.http import json_response, the_hub
+from payhub.hub import Hub
 
 bp = Blueprint("metrics", __name__)
 _registry = CollectorRegistry()
@@ -42,6 +45,11 @@ _conditions = Gauge(
     "payhub_gateway_condition", "1 for the condition each account is in", ["account", "condition"], registry=_registry
 )
 
+_discrepancies = Gauge(
+    "payhub_discrepancies", "Discrepancies that are not resolved, and those of them that are overdue, by kind",
+    ["kind", "standing"], registry=_registry,
+)  # fmt: skip
+
 
 @cache
 def _figures(method: str, route: str, status: int) -> tuple[Histogram, Counter]:
@@ -68,7 +76,21 @@ def metrics() -> Response:
         stands = "held" if account.id in hub.registers.held else hub.health.standing(account.id).condition
         for condition in (*Condition, "held"):
             _conditions.labels(account.code, condition).set(condition == stands)
+    _count_discrepancies(hub)
     return Response(generate_latest(_registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _count_discrepancies(hub: Hub) -> None:
+    """Count what is not resolved. Without a database the figures are left out, and the others stay."""
+    _discrepancies.clear()
+    try:
+        with hub.db.session() as session:
+            counted = service.count(session, hub.clock.now())
+    except (SQLAlchemyError, OSError):
+        return
+    for kind in KINDS:
+        for standing, figure in zip(("open", "overdue"), counted.get(kind, (0, 0)), strict=True):
+            _discrepancies.labels(kind, standing).set(figure)
 
 
 @bp.get("/healthz")

@@ -69,6 +69,7 @@ SEALED = (
     SealedValue("proposal", "id", "reason_key", "reason", "proposal reason {id}"),
     SealedValue("account_stop", "collecting_account_id", "reason_key", "reason", "account_stop {collecting_account_id}"),
     SealedValue("refund", "id", "note_key", "note", "refund note {id}"),
+    SealedValue("discrepancy_note", "id", "note_key", "note", "discrepancy note {id}"),
     SealedValue("callback", "id", "raw_key", "raw", "callback {id}"),
     SealedValue("file_part", "id", "body_key", "body", "settlement {id}"),
 )

@@ -8,7 +8,6 @@ With nothing set it is production, and a production that lacks its secrets does 
 from __future__ import annotations
 
 import os
-import ssl
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -20,7 +19,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from payhub.accounts.breaker import Breaker
-from payhub.crypto import Keyring
+from payhub.crypto import Keyring, holds_certificates
+from payhub.discrepancies.terms import Discrepancies
 from payhub.imports.settings import Registers
 from payhub.inbox.settings import Callbacks
 from payhub.people.terms import People
@@ -149,6 +149,7 @@ class Settings:
     registers: Registers
     api: Api
     people: People
+    discrepancies: Discrepancies
     gateways: Breaker
     log: Log
     paths: Paths
@@ -264,7 +265,9 @@ def _contradictions(settings: Settings) -> list[str]:
     found += [f"{name}.ladder_s must rise" for name, ladder in ladders.items() if not ladder or list(ladder) != sorted(set(ladder))]
     if not settings.people.readable:
         found.append("people.record_terms must be YEAR:YEARS pairs separated by commas, such as 2017:10")
-    if settings.webhooks.ca_bundle and not _holds_certificates(settings.webhooks.ca_bundle):
+    if not settings.discrepancies.readable:
+        found.append("discrepancies.days must be KIND:DAYS pairs separated by commas, such as paid_twice:1")
+    if settings.webhooks.ca_bundle and not holds_certificates(settings.webhooks.ca_bundle):
         found.append("webhooks.ca_bundle must be a file of certificates in PEM that can be read")
     return found
 
@@ -290,11 +293,3 @@ def _unreadable(settings: Settings) -> list[str]:
 def ring_of(secrets: Secrets) -> Keyring:
     """Return the key ring; raise ValueError without quoting anything of it."""
     return Keyring.parse(secrets.keys, None if secrets.current < 0 else secrets.current)
-
-
-def _holds_certificates(name: str) -> bool:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=name)
-    except OSError:
-        return False
-    return True

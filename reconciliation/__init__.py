@@ -7,8 +7,9 @@ from payhub.registry import Periodic, Registry
 def init_app(registry: Registry) -> None:
     """Bring routes, commands, jobs and laws to the front door."""
     from reconciliation import commands, laws, personal, trying, views  # noqa: PLC0415 - whoever only reads files needs none of them
+    from reconciliation.workbench import views as workbench  # noqa: PLC0415 - as above
 
-    registry.blueprints.append(views.bp)
+    registry.blueprints += [views.bp, workbench.bp]
     registry.commands += [*commands.COMMANDS, *trying.COMMANDS]
     registry.laws += laws.LAWS
     holds(personal.HOLDER)

@@ -7,14 +7,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
-from typing import IO
+from typing import IO, Any
 
 import click
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from payhub.discrepancies.models import Discrepancy
 from payhub.errors import Text
 from payhub.hub import Hub
 from payhub.money import format_amount
@@ -23,6 +22,7 @@ from reconciliation.errors import SettlementMissing
 from reconciliation.files.lines import REASONS
 from reconciliation.models import Run
 from reconciliation.totals import Total
+from reconciliation.workbench import listing
 
 DATE = click.DateTime(["%Y-%m-%d"])
 _PATIENCE_S = 300
@@ -64,7 +64,7 @@ def reconcile(
     else:
         jobs.send(hub, run_id)
     _print_run(hub, console, _wait(hub, run_id))
-    _print_discrepancies(hub, console, period_on)
+    _print_discrepancies(hub, console, date=period_on)
 
 
 def _ask(hub: Hub, account: str, period_on: date) -> uuid.UUID:
@@ -149,29 +149,27 @@ def _figures(total: Total, names: Sequence[str]) -> tuple[str, ...]:
 
 @click.command("discrepancies")
 @click.option("--date", "day", type=DATE, metavar="DATE", help="Only those about this day of the gateways.")
+@click.option("--overdue", is_flag=True, help="Only those that somebody should have dealt with by now.")
+@click.option("--owner", metavar="NAME", help="Only those of this person of the staff.")
 @click.pass_obj
-def show_discrepancies(get_hub: Callable[[], Hub], day: datetime | None) -> None:
+def show_discrepancies(get_hub: Callable[[], Hub], day: datetime | None, owner: str | None, *, overdue: bool) -> None:
     """Print what is not resolved, by kind, with the money at stake."""
-    _print_discrepancies(get_hub(), Console(), day.date() if day else None)
+    wanted = {"date": day.date() if day else None, "owner": owner, "overdue": "yes" if overdue else None}
+    _print_discrepancies(get_hub(), Console(), **{name: value for name, value in wanted.items() if value is not None})
 
 
-def _print_discrepancies(hub: Hub, console: Console, on: date | None) -> None:
-    wanted = select(Discrepancy.kind, Discrepancy.currency, func.count(), func.sum(Discrepancy.amount)).where(
-        Discrepancy.state != "resolved"
-    )
-    if on is not None:
-        wanted = wanted.where(Discrepancy.on == on)
+def _print_discrepancies(hub: Hub, console: Console, **wanted: Any) -> None:
     with hub.db.session() as session:
-        found = session.execute(
-            wanted.group_by(Discrepancy.kind, Discrepancy.currency).order_by(Discrepancy.kind, Discrepancy.currency)
-        ).all()
+        found = sorted(listing.sums(hub, session, **wanted), key=lambda row: (row.kind, row.currency))
     if not found:
         console.print("no open discrepancies")
         return
-    table = _table("discrepancy", "open", "amount", "currency")
+    table = _table("discrepancy", "open", "amount", "currency", "overdue")
     table.columns[3].justify = "left"
-    for kind, currency, count, amount in found:
-        table.add_row(kind, format_amount(count), format_amount(int(amount)), currency)
+    for row in found:
+        kind, currency, *figures = row.kind, row.currency, int(row.number), int(row.amount), int(row.overdue)
+        number, amount, overdue = map(format_amount, figures)
+        table.add_row(kind, number, amount, currency, overdue)
     console.print(table)
 
 

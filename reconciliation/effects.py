@@ -184,12 +184,12 @@ def prove(session: Session, scope: Scope, run_id: uuid.UUID, *, first: bool) -> 
     session.execute(_ADD_UP, {"run_id": run_id})
 
 
-def tell(session: Session, scope: Scope, actor: str, now: datetime) -> None:
-    """Open what is disputed, resolve what no longer is."""
+def tell(session: Session, scope: Scope, run_id: uuid.UUID, now: datetime) -> None:
+    """Open what is disputed, resolve what no longer is, and say by which run of which file."""
     session.execute(_FINDINGS, scope.binds())
-    discrepancies.open_found(session, "finding", now, actor)
-    over = session.scalars(_OVER, scope.binds()).all()
-    discrepancies.resolve(session, over, act="closed by run", actor=actor, now=now)
+    discrepancies.open_found(session, "finding", now, f"run {run_id}")
+    over, by = session.scalars(_OVER, scope.binds()).all(), {"run": str(run_id), "settlement": str(scope.settlement_id)}
+    discrepancies.resolve(session, over, act="closed by run", actor=f"run {run_id}", now=now, data=by)
 
 
 def touched(session: Session, scope: Scope) -> Sequence[Settlement]:

@@ -44,17 +44,48 @@ LAWS = [
     Law(
         "each row of a settlement is a line or was set aside",
         "SELECT count(*) FROM settlement",
-        f"SELECT s.id, s.reject_count FROM settlement s WHERE least(s.reject_count, {KEPT_REJECTS}) <> "  # noqa: S608 - a number of ours
-        "(SELECT count(*) FROM settlement_reject r WHERE r.settlement_id = s.id) "
-        "OR s.declared_count <> s.line_count + s.reject_count + s.ignored_count",
+        f"""
+        SELECT s.id, s.reject_count FROM settlement s
+        CROSS JOIN LATERAL (SELECT count(*) AS count FROM settlement_correction c WHERE c.settlement_id = s.id) AS corrected
+        WHERE least(s.reject_count + corrected.count, {KEPT_REJECTS}) <>
+            (SELECT count(*) FROM settlement_reject r WHERE r.settlement_id = s.id)
+          OR s.declared_count <> s.line_count + s.reject_count + s.ignored_count
+        """,  # noqa: S608 - a number of ours
     ),
     Law(
         "a finished run has every line of its settlement in one class, and the classes add up",
         "SELECT count(*) FROM run WHERE state = 'done'",
-        "SELECT r.id, sum((c.value ->> 'lines')::bigint) FROM run r JOIN settlement s ON s.id = r.settlement_id "
-        "LEFT JOIN LATERAL jsonb_each(r.counts) c ON true WHERE r.state = 'done' GROUP BY r.id, s.line_count, s.line_sum "
-        "HAVING coalesce(sum((c.value ->> 'lines')::bigint), 0) <> s.line_count "
-        "OR coalesce(sum((c.value ->> 'listed')::bigint), 0) <> s.line_sum",
+        # A row that was corrected later was no line yet.
+        """
+        SELECT r.id, told.lines, told.listed FROM run r JOIN settlement s ON s.id = r.settlement_id CROSS JOIN LATERAL (
+          SELECT coalesce(sum((value ->> 'lines')::bigint), 0) AS lines, coalesce(sum((value ->> 'listed')::bigint), 0) AS listed
+          FROM jsonb_each(r.counts)
+        ) AS told CROSS JOIN LATERAL (
+          SELECT count(*) AS lines, coalesce(sum(CASE l.line_type WHEN 'payment' THEN l.amount WHEN 'refund' THEN -l.amount
+                                                 WHEN 'reversal' THEN -l.amount ELSE 0 END), 0) AS listed
+          FROM settlement_correction c
+          JOIN settlement_line l ON l.part = s.part AND l.settlement_id = c.settlement_id AND l.number = c.number
+          WHERE c.settlement_id = s.id AND c.ordinal > r.corrections
+        ) AS later
+        WHERE r.state = 'done'
+          AND (told.lines, told.listed) IS DISTINCT FROM (s.line_count - later.lines, s.line_sum - later.listed)
+        """,
+    ),
+    Law(
+        "a row that was corrected had been set aside, and is the line on which two people agreed",
+        "SELECT count(*) FROM settlement_correction",
+        """
+        SELECT c.settlement_id, c.number, p.state FROM settlement_correction c JOIN settlement s ON s.id = c.settlement_id
+        LEFT JOIN settlement_line l ON l.part = s.part AND l.settlement_id = s.id AND l.number = c.number
+        LEFT JOIN proposal p ON p.id = c.proposal_id
+        LEFT JOIN LATERAL (
+          SELECT r FROM jsonb_array_elements(p.content -> 'rows') AS r WHERE (r ->> 'row')::bigint = c.number) AS agreed ON true
+        WHERE (p.kind = 'settlement_correction' AND p.state = 'executed' AND p.decided_by <> p.proposed_by
+          AND p.target = 'settlement/' || s.id AND l.line_type = r ->> 'type' AND l.amount = (r ->> 'amount')::bigint
+          AND l.fee = (r ->> 'fee')::bigint AND l.currency = r ->> 'currency' AND l.happened_at = (r ->> 'happened_at')::timestamptz
+          AND (l.reference, l.transaction) IS NOT DISTINCT FROM (r ->> 'reference', r ->> 'transaction')
+          AND EXISTS (SELECT FROM settlement_reject j WHERE j.settlement_id = s.id AND j.number = c.number)) IS NOT TRUE
+        """,
     ),
     Law(
         "a proof is a line's whole amount, of the attempt whose money paid it and that its settlement line names",

@@ -111,6 +111,20 @@ class SettlementReject(Base):
     reason: Mapped[str]
 
 
+class SettlementCorrection(Base):
+    """A row that was set aside and is a line after all, as two people say: the line has its number, the file stays as it came."""
+
+    __tablename__ = "settlement_correction"
+    __table_args__ = (UniqueConstraint("settlement_id", "ordinal"),)
+
+    settlement_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("settlement.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ordinal: Mapped[int]
+    """The how manieth correction of its settlement, from 1: a run says how many of them it has seen."""
+    proposal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("proposal.id"))
+    corrected_at: Mapped[datetime]
+
+
 class Run(Base):
     """One reconciliation of one account's day. Asked for as a row; the job that does it may run twice."""
 
@@ -129,6 +143,8 @@ class Run(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     error: Mapped[str | None]
+    corrections: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many rows of its settlement had been corrected by then."""
     counts: Mapped[dict[str, Any]]
     """Class of a line to {count, amount}: every line of both sides is in exactly one."""
 

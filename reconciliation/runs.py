@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Date
@@ -20,7 +20,7 @@ from payhub.clock import local_date
 from payhub.hub import Hub
 from reconciliation import effects, matching
 from reconciliation.matching import Scope
-from reconciliation.models import Run, Settlement
+from reconciliation.models import Run, Settlement, SettlementCorrection
 
 _log = log.get(__name__)
 _STUCK = timedelta(minutes=15)
@@ -84,14 +84,19 @@ def _carry_out(hub: Hub, session: Session, run_id: uuid.UUID, now: datetime) -> 
         run.state, run.error, run.finished_at = "failed", "superseded", hub.clock.now()
         return []
     scope = _scope(hub, settlement)
-    first = session.scalar(select(Run.id).where(Run.settlement_id == settlement.id, Run.state == "done").limit(1)) is None
+    before = session.execute(
+        select(func.count(), func.max(Run.corrections)).where(Run.settlement_id == settlement.id, Run.state == "done")
+    ).one()
+    first, run.corrections = not before[0], _corrections(session, settlement)
     matching.match(session, scope)
     counts = matching.counts(session)
     if sum(row["lines"] for row in counts.values()) != settlement.line_count:
         raise CountsDisagree(f"run {run_id}: {counts} of {settlement.line_count} lines")
     effects.prove(session, scope, run_id, first=first)
-    effects.tell(session, scope, f"run {run_id}", now)
-    asked = [ask_run(session, other, now) for other in effects.touched(session, scope)] if first else []
+    effects.tell(session, scope, run_id, now)
+    # Lines that no run has seen may be what other days' runs were looking for.
+    fresh = first or run.corrections > before[1]
+    asked = [ask_run(session, other, now) for other in effects.touched(session, scope)] if fresh else []
     run.state, run.counts, run.finished_at, run.error = "done", counts, hub.clock.now(), None
     _log.info(
         "run.done",
@@ -100,6 +105,11 @@ def _carry_out(hub: Hub, session: Session, run_id: uuid.UUID, now: datetime) -> 
         classes={name: row["count"] for name, row in counts.items()},
     )
     return asked
+
+
+def _corrections(session: Session, settlement: Settlement) -> int:
+    corrected = select(func.count()).where(SettlementCorrection.settlement_id == settlement.id)
+    return session.scalar(corrected) or 0
 
 
 def _scope(hub: Hub, settlement: Settlement) -> Scope:

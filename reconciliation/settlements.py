@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import IO
 
 from sqlalchemy import ColumnElement, insert, select, text, update
@@ -79,7 +79,7 @@ def import_settlement(
         received.keep(session, hub.keyring, settlement.id, file)
         _keep(session, settlement, tally, net=mapping.trailer is not None and mapping.trailer.sums == "net")
         _supersede(session, settlement, replaced)
-        _tell_difference(session, account, settlement, replaced)
+        tell_difference(session, account, settlement, replaced, settlement.received_at, "closed by file")
         run_id = runs.ask_run(session, settlement, hub.clock.now())
     _log.info("settlement.taken", account=account.code, period=str(period_on), lines=tally.lines, rejects=tally.rejected)
     return Imported(settlement, run_id, already=False, rejects=tuple(tally.rejects[:100]))
@@ -179,16 +179,19 @@ def _supersede(session: Session, settlement: Settlement, replaced: Sequence[Sett
     session.flush()
 
 
-def _tell_difference(session: Session, account: GatewayAccount, settlement: Settlement, replaced: Sequence[Settlement]) -> None:
-    """Rows set aside leave the file's sum short of what it declares: a person must look, until a better file comes."""
-    kind, now, own = "count_or_sum_differs", settlement.received_at, f"{account.code}/settlement/{settlement.period_on}"
-    over = {f"{account.code}/settlement/{other.period_on}" for other in (settlement, *replaced)}
-    over -= {own} if settlement.reject_count else set()
+def tell_difference(
+    session: Session, account: GatewayAccount, settlement: Settlement, replaced: Sequence[Settlement], now: datetime, act: str
+) -> None:
+    """Rows set aside leave the file's sum short of what it declares: a person must look, until that is over."""
+    kind, own = "count_or_sum_differs", difference_key(account, settlement.period_on)
+    differs = bool(settlement.reject_count) or not as_declared(settlement)
+    over = {difference_key(account, other.period_on) for other in (settlement, *replaced)} - ({own} if differs else set())
     open_ones = session.scalars(
         select(Discrepancy.id).where(Discrepancy.kind == kind, Discrepancy.key.in_(over), Discrepancy.state != "resolved")
     )
-    discrepancies.resolve(session, list(open_ones), act="closed by file", actor="system", now=now)
-    if not settlement.reject_count:
+    by = {"settlement": str(settlement.id), "sha256": settlement.digest.hex()}
+    discrepancies.resolve(session, list(open_ones), act=act, actor="system", now=now, data=by)
+    if not differs:
         return
     discrepancies.open_(
         session,
@@ -205,3 +208,14 @@ def _tell_difference(session: Session, account: GatewayAccount, settlement: Sett
         now=now,
         gateway_account_id=account.id,
     )
+
+
+def as_declared(settlement: Settlement) -> bool:
+    """Tell whether what was read is what the file declares, as far as it does."""
+    pairs = ((settlement.declared_count, settlement.line_count), (settlement.declared_sum, settlement.line_sum))
+    return all(declared is None or declared == read for declared, read in pairs)
+
+
+def difference_key(account: GatewayAccount, day: date) -> str:
+    """Return what a discrepancy about the whole of a file is about: the file's first day."""
+    return f"{account.code}/settlement/{day}"

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from payhub import ids
 from payhub.accounts.calendar import cohort_day
 from payhub.accounts.models import GatewayAccount
+from payhub.discrepancies import proposing
 from payhub.errors import FieldProblem, InvalidInput, NotFound, Text
 from payhub.hub import Hub
 from payhub.ledger import facts
@@ -46,11 +47,13 @@ class Allocating:
     now: datetime
 
 
-def propose(hub: Hub, session: Session, receipt_id: uuid.UUID | None, public: str, by: Principal) -> Proposal:
-    """Propose that a receipt pays a payment whole."""
+def propose(
+    hub: Hub, session: Session, receipt_id: uuid.UUID | None, public: str, by: Principal, *, discrepancy_id: uuid.UUID | None = None
+) -> Proposal:
+    """Propose that a receipt pays a payment whole, because of a discrepancy where one is named."""
     it = _locked(hub, session, receipt_id, ids.read_public_id("pay", public, hub.settings.mode))
     _demand_allocatable(session, it)
-    target, content = f"unapplied/{it.receipt.id}", _content(it)
+    target, content = f"unapplied/{it.receipt.id}", _content(it) | ({"discrepancy": str(discrepancy_id)} if discrepancy_id else {})
     same = select(Proposal.id).where(Proposal.kind == KIND, Proposal.target == target, Proposal.content == content)
     # Looked for before it is written: whoever decides on the first one now holds it, and waits for the payments held here.
     waiting = session.scalar(same.where(Proposal.state.in_(["proposed", "approved"])))
@@ -72,6 +75,7 @@ def allocate(hub: Hub, session: Session, proposal: Proposal) -> None:
     _pay(hub, session, it, proposal)
     key = settling.key_of(it.account, it.attempt)
     settling.settle(session, key, it.receipt, act="allocated", actor=str(proposal.decided_by), now=it.now)
+    proposing.over(session, proposal.id, str(proposal.decided_by), it.now, "allocated")
     session.flush()
 
 

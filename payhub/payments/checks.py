@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from gateways.base import Notice, Query, Queryable
@@ -19,6 +19,7 @@ from payhub.accounts.models import GatewayAccount
 from payhub.calling import call
 from payhub.clock import local_date
 from payhub.discrepancies.service import open_ as open_discrepancy
+from payhub.discrepancies.service import resolve
 from payhub.exchange import ExchangeError
 from payhub.hub import Hub
 from payhub.payments.models import Attempt, Payment
@@ -53,6 +54,49 @@ def check(hub: Hub, attempt_id: uuid.UUID) -> None:
             under_lock(hub, session, account, notice, payment, locked, asked=True)
             _abandon(session, account, payment, locked, notice, now)
         _schedule(hub, session, account, payment, locked, now)
+
+
+def ask_again(hub: Hub, attempt_id: uuid.UUID) -> Notice | None:
+    """Ask about an attempt because a person wants to know, whatever became of it, and apply the gateway's word; None without any.
+
+    No step of the ladder is taken, and none is lost.
+    """
+    now = hub.clock.now()
+    with hub.db.session() as session:
+        attempt = session.get_one(Attempt, attempt_id)
+    account = hub.registers.gateway_accounts_by_id[attempt.gateway_account_id]
+    notice = ask(hub, account, attempt, now)
+    if notice is None:
+        return None
+    with hub.db.session() as session:
+        found = find(session, account, attempt.reference)
+        if found is not None:
+            under_lock(hub, session, account, notice, *found, asked=True)
+            _abandon(session, account, *found, notice, now)
+            session.flush()
+            close_known(session, now)
+    return notice
+
+
+def close_known(session: Session, now: datetime) -> int:
+    """Resolve what was asked about attempts of which the outcome has come after all; return how many."""
+    undecided = [str(state) for state in sorted(UNDECIDED)]
+    found = session.execute(_KNOWN, {"undecided": undecided}).all()
+    for discrepancy_id, attempt_id, state in found:
+        told = {"attempt": str(attempt_id), "state": state}
+        resolve(session, [discrepancy_id], actor="system", now=now, act="closed by outcome", data=told)
+    return len(found)
+
+
+_KNOWN = text(
+    """
+    SELECT d.id, attempt.id AS attempt_id, attempt.state FROM discrepancy AS d
+    JOIN gateway_account AS account ON account.id = d.gateway_account_id
+    JOIN attempt ON attempt.gateway_account_id = account.id AND attempt.reference = substr(d.key, length(account.code) + 10)
+    WHERE d.kind = 'unknown_outcome' AND d.state <> 'resolved' AND attempt.state <> ALL (:undecided)
+    ORDER BY d.id LIMIT 100
+    """
+)
 
 
 def ask(hub: Hub, account: GatewayAccount, attempt: Attempt, now: datetime) -> Notice | None:

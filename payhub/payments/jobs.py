@@ -16,6 +16,8 @@ def check_due() -> None:
         due = checks.due(session, hub.clock.now())
     for attempt_id in due:
         checks.check(hub, attempt_id)
+    with hub.db.session() as session:
+        checks.close_known(session, hub.clock.now())
 
 
 def refund_due() -> None:

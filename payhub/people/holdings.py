@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from payhub.db import rows_written
+from payhub.discrepancies import notes
 from payhub.payments.refunds.models import Refund
 from payhub.people.holders import Holder
 from payhub.people.terms import People
@@ -20,8 +21,8 @@ from payhub.staff.models import Proposal
 ABOUT = """
 SELECT q.id AS proposal_id, q.proposed_at, q.decided_at, q.words_key, q.reason_key, named.payment
 FROM proposal q CROSS JOIN LATERAL (
-  SELECT q.content ->> 'payment' WHERE q.kind IN ('refund', 'dispute_lost', 'allocation')
-  UNION SELECT jsonb_array_elements_text(q.content -> 'payments') WHERE q.kind = 'payer_erasure'
+  SELECT q.content ->> 'payment' WHERE q.kind IN ('refund', 'dispute_lost', 'allocation', 'discrepancy_accept')
+  UNION SELECT jsonb_array_elements_text(q.content -> 'payments') WHERE q.kind IN ('payer_erasure', 'settlement_correction')
   UNION SELECT substr(q.target, 9) WHERE q.target LIKE 'payment/%'
   UNION SELECT CAST(payment_id AS text) FROM refund
     WHERE id = CASE WHEN q.target LIKE 'refund/%' THEN CAST(substr(q.target, 8) AS uuid) END
@@ -98,4 +99,5 @@ _LATER = text(
 HOLDINGS = (
     Holder("refund_notes", _forget_notes, _sweep_notes, _no_notes),
     Holder("proposal_words", _forget_words, _sweep_words, _written_later),
+    Holder("discrepancy_notes", notes.forget, notes.sweep, notes.left),
 )

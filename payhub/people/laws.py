@@ -15,6 +15,8 @@ LAWS = (
         "AND (p.words_key IS NOT NULL OR payer.contact_key IS NOT NULL "
         "OR EXISTS (SELECT FROM payer_index i WHERE i.payment_id = p.id) "
         "OR EXISTS (SELECT FROM refund r WHERE r.payment_id = p.id AND r.note_key IS NOT NULL) "
+        "OR EXISTS (SELECT FROM discrepancy d JOIN discrepancy_note n ON n.discrepancy_id = d.id WHERE d.payment_id = p.id "
+        "AND n.note_key IS NOT NULL AND n.written_at < p.erased_at - interval '1 minute') "
         "OR EXISTS (SELECT FROM attempt a WHERE a.payment_id = p.id AND a.client_ip IS NOT NULL AND a.ordered_at < p.erased_at) "
         "OR p.id IN (SELECT id FROM written))",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,8 @@ from payhub.staff.models import Proposal
 Executor = Callable[[Hub, Session, Proposal], None]
 EXECUTORS: dict[str, Executor] = {}
 DROPPERS: dict[str, Executor] = {}
+Listener = Callable[[Session, Proposal, datetime], None]
+LISTENERS: list[Listener] = []
 
 
 def executes(kind: str) -> Callable[[Executor], Executor]:
@@ -25,6 +28,13 @@ def executes(kind: str) -> Callable[[Executor], Executor]:
 def dropped(kind: str) -> Callable[[Executor], Executor]:
     """Make a function what happens where a proposal of this kind is declined or withdrawn, in that very transaction."""
     return _registers(DROPPERS, kind)
+
+
+def comes_to_nothing(listener: Listener) -> Listener:
+    """Make a function what happens where a proposal of any kind is declined, withdrawn or void, in that very transaction."""
+    if listener not in LISTENERS:
+        LISTENERS.append(listener)
+    return listener
 
 
 def _registers(known: dict[str, Executor], kind: str) -> Callable[[Executor], Executor]:

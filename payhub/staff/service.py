@@ -29,7 +29,7 @@ from payhub.staff.errors import (
     ProposalVoid,
     RoleMissing,
 )
-from payhub.staff.executors import DROPPERS, EXECUTORS
+from payhub.staff.executors import DROPPERS, EXECUTORS, LISTENERS
 from payhub.staff.models import SYSTEM_ID, Principal, Proposal
 from payhub.staff.people import Person, add_person, authenticate_person, principal_of_portal, roles_of, system
 from payhub.staff.states import PROPOSAL, ProposalState
@@ -128,7 +128,7 @@ def decline(hub: Hub, session: Session, proposal_id: uuid.UUID, person: Person, 
     _move(proposal, ProposalState.DECLINED)
     proposal.decided_by, proposal.decided_at = person.id, now
     give_reason(hub.keyring, proposal, reason)
-    _drop(hub, session, proposal)
+    _drop(hub, session, proposal, now)
     _record(session, "declined", proposal, person.id, now)
     return proposal
 
@@ -142,15 +142,21 @@ def withdraw(hub: Hub, session: Session, proposal_id: uuid.UUID, by: Principal, 
         return proposal
     _move(proposal, ProposalState.WITHDRAWN)
     proposal.decided_by, proposal.decided_at = by.id, now
-    _drop(hub, session, proposal)
+    _drop(hub, session, proposal, now)
     _record(session, "withdrawn", proposal, by.id, now)
     return proposal
 
 
-def _drop(hub: Hub, session: Session, proposal: Proposal) -> None:
+def _drop(hub: Hub, session: Session, proposal: Proposal, now: datetime) -> None:
     session.flush()
     if proposal.kind in DROPPERS:
         DROPPERS[proposal.kind](hub, session, proposal)
+    _tell(session, proposal, now)
+
+
+def _tell(session: Session, proposal: Proposal, now: datetime) -> None:
+    for listener in LISTENERS:
+        listener(session, proposal, now)
 
 
 def mark_executed(session: Session, proposal: Proposal, now: datetime, by: Principal | None = None) -> None:
@@ -168,6 +174,8 @@ def void_if_changed(session: Session, proposal: Proposal, current_seq: int, now:
         return False
     _move(proposal, ProposalState.VOID)
     proposal.voided_at = now
+    session.flush()
+    _tell(session, proposal, now)
     seen = {"seen": proposal.target_seq, "found": current_seq}
     _record(session, "voided", proposal, proposal.decided_by or SYSTEM_ID, now, seen)
     return True

@@ -220,7 +220,7 @@ def test_totals_and_discrepancies_are_printed(desk, payhub) -> None:
     assert [line.split() for line in printed.output.splitlines() if "VND" in line] == [
         ["000.00.00.G15", "le_phi", "1", "200.000", "200.000", "0", "VND"], ["TOTAL", "1", "200.000", "200.000", "0", "VND"],
     ]  # fmt: skip
-    assert ["missing_at_hub", "1", "5.000", "VND"] in [line.split() for line in payhub("discrepancies").output.splitlines()]
+    assert ["missing_at_hub", "1", "5.000", "VND", "0"] in [line.split() for line in payhub("discrepancies").output.splitlines()]
     assert "no open discrepancies" in payhub("discrepancies", "--date", "2026-11-19").output
 
 

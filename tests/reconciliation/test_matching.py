@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import select, text
 
 from gateways.base import Outcome
-from payhub.discrepancies import service as discrepancies
+from payhub.discrepancies import accepting
 from payhub.discrepancies.models import Discrepancy, DiscrepancyAct
 from reconciliation import runs
 from reconciliation.models import Proof
@@ -250,11 +250,12 @@ def test_a_run_over_a_replaced_file_is_refused(desk, hub) -> None:
     assert desk.disputes() == {"missing_at_hub payment/A": 2_000}
 
 
-def test_what_a_person_resolved_stays_resolved_until_the_evidence_is_another(desk, hub, clock) -> None:
+def test_what_people_accepted_stays_resolved_until_the_evidence_is_another(desk, hub, lan, minh) -> None:
     imported = desk.settle([desk.row("A", 1_000)])
     with hub.db.session() as session:
-        found = session.scalars(select(Discrepancy.id)).all()
-        assert discrepancies.resolve(session, found, actor="principal an", now=clock.now()) == 1
+        found = session.scalars(select(Discrepancy.id)).one()
+        proposal = accepting.propose(hub, session, found, "explained", None, lan.person.principal)
+    minh.approve(proposal.id)
     desk.again(imported)
     assert desk.disputes() == {}
     desk.settle([desk.row("A", 1_500)])

@@ -21,6 +21,9 @@ from gateways.registry import GATEWAYS
 from payhub import ids
 from payhub.agencies.models import CollectingAccount
 from payhub.crypto import Sealed
+from payhub.discrepancies import acting
+from payhub.discrepancies import service as discrepancies
+from payhub.discrepancies.models import Discrepancy
 from payhub.hub import Hub, build
 from payhub.imports.models import AccountStop
 from payhub.sealed import SEALED, context_of
@@ -174,6 +177,9 @@ def everything(hub, client, ask, order, paid, hire, lan, minh, keys) -> None:
         stopped = {"stopped_by": lan.id, "stopped_at": hub.clock.now(), "reason_key": reason.key, "reason": reason.data}
         session.add(AccountStop(collecting_account_id=account, **stopped))
         endpoints.add(hub, session, portal, "https://portal.example/told", ["payment.paid"])
+        now = hub.clock.now()
+        discrepancies.open_(session, kind="late", key="k", on=now.date(), amount=1, currency="VND", evidence={}, now=now)
+        acting.comment(hub, session, session.scalars(select(Discrepancy.id)).one(), lan.person, "Đã gọi cổng")
     file = f"{HEADING}\n1,1,{uuid.uuid4().hex},THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG\nTONG,1,200000,,,,,,\n"
     import_settlement(hub, "vnpay-main", date(2026, 11, 20), "day.csv", file.encode())
 

@@ -54,8 +54,7 @@ LAWS = (
         JOIN gateway_account g ON g.id = u.gateway_account_id
         WHERE u.remaining > 0 AND NOT EXISTS (
           SELECT FROM discrepancy d WHERE d.kind = u.reason AND d.key = g.code || '/payment/' || a.reference AND (
-            d.state <> 'resolved'
-            OR EXISTS (SELECT FROM discrepancy_act act WHERE act.discrepancy_id = d.id AND act.act = 'resolved')))
+            d.state <> 'resolved' OR d.accepted))
         """,
     ),
 )

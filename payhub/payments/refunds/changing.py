@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from payhub.accounts.calendar import cohort_day
 from payhub.accounts.models import GatewayAccount
+from payhub.discrepancies import proposing
 from payhub.discrepancies import service as discrepancies
 from payhub.discrepancies.models import Discrepancy
 from payhub.errors import NotFound
@@ -52,6 +53,9 @@ class Giving:
         ended = state not in {RefundState.APPROVED, RefundState.SUBMITTED, RefundState.UNKNOWN}
         refund.ended_at = self.now if ended else None
         self.record(f"refund.{state}", **({"reason": why} if why else {}), **more)
+        if ended:
+            # What this was to end may be there still: part of the money, or all of it.
+            proposing.over(self.session, refund.proposal_id, "system", self.now, f"refund {state}")
 
     def record(self, type_: str, **more: Any) -> None:
         """Write an event about the refund."""

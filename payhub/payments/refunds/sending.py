@@ -53,6 +53,20 @@ def step(hub: Hub, refund_id: uuid.UUID) -> None:
         _send(hub, refund_id)
 
 
+def ask_again(hub: Hub, refund_id: uuid.UUID) -> RefundNotice | None:
+    """Ask what became of a refund because a person wants to know, and apply the gateway's word; None without any."""
+    with hub.db.session() as session:
+        last, refund = latest_try(session, refund_id), session.get_one(Refund, refund_id)
+        if last is None:
+            return None
+        attempt = session.get_one(Attempt, last.attempt_id)
+    account = hub.registers.gateway_accounts_by_id[last.gateway_account_id]
+    notice = _word(hub, account, order_of(refund, last, attempt))
+    if notice is not None:
+        answered(hub, refund_id, last.id, notice, asked=True, counts=False)
+    return notice
+
+
 @dataclass(frozen=True, slots=True)
 class _Sent:
     account: GatewayAccount

@@ -32,7 +32,8 @@ KIND = "refund"
 
 
 def request(
-    hub: Hub, session: Session, payment_id: uuid.UUID | None, data: Mapping[str, Any], by: Principal, *, portal_id: uuid.UUID | None
+    hub: Hub, session: Session, payment_id: uuid.UUID | None, data: Mapping[str, Any], by: Principal, *,
+    portal_id: uuid.UUID | None, discrepancy_id: uuid.UUID | None = None,
 ) -> Refund:
     """Ask for money of a payment to be given back; `portal_id` None is a person of the staff, who may ask for any payment."""
     payment = closing.locked(session, payment_id) if payment_id else None
@@ -56,6 +57,8 @@ def request(
     session.flush()
     giving(hub, session, refund_id, now).record("refund.requested", reason=refund.reason)
     target, content = f"refund/{refund_id}", _content(refund, source)
+    if discrepancy_id is not None:
+        content["discrepancy"] = str(discrepancy_id)
     proposal = staff.propose(session, kind=KIND, target=target, content=content, by=by, now=now, target_seq=refund.version)
     refund.proposal_id = proposal.id
     session.flush()

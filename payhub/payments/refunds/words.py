@@ -33,15 +33,21 @@ def not_reached(hub: Hub, refund_id: uuid.UUID, try_id: uuid.UUID) -> None:
             it.move(RefundState.FAILED, why="not_reached")
 
 
-def answered(hub: Hub, refund_id: uuid.UUID, try_id: uuid.UUID, notice: RefundNotice | None, *, asked: bool) -> None:
-    """Apply what the gateway said of a try, None where nothing usable; `asked`: in answer to a question, not to the request."""
+def answered(
+    hub: Hub, refund_id: uuid.UUID, try_id: uuid.UUID, notice: RefundNotice | None, *, asked: bool, counts: bool = True
+) -> None:
+    """Apply what the gateway said of a try, None where nothing usable; `asked`: in answer to a question, not to the request.
+
+    A question that does not count is a person's: it takes no step of the ladder.
+    """
     with hub.db.session() as session:
         it, row = _locked(hub, session, refund_id, try_id)
         if row.state in UNANSWERED:
             _decide(it, row, _outcome(it, row, notice, asked=asked), notice)
-            _ask_later(hub, it, row, asked=asked)
+            if counts or row.state == TryState.ACCEPTED:
+                _ask_later(hub, it, row, asked=asked)
         elif row.state == TryState.ACCEPTED and it.refund.state == RefundState.SUCCEEDED:
-            _confirm(hub, it, row, notice)
+            _confirm(hub, it, row, notice, counts=counts)
         elif row.state == TryState.REFUSED and notice is not None and notice.outcome == RefundOutcome.ACCEPTED:
             _disagree(it, row, "refund_unknown", {"state": row.state, "said": notice.outcome, "raw_code": notice.raw_code})
 
@@ -112,17 +118,16 @@ def _close(row: RefundTry, state: TryState, it: Giving) -> None:
     row.state, row.checks, row.answered_at = state, 0, row.answered_at or it.now
 
 
-def _confirm(hub: Hub, it: Giving, row: RefundTry, notice: RefundNotice | None) -> None:
+def _confirm(hub: Hub, it: Giving, row: RefundTry, notice: RefundNotice | None, *, counts: bool) -> None:
     """A gateway that took a refund may still refuse it at the bank. Only its word on this very refund corrects ours."""
-    it.refund.next_at = None
     numbered = notice is not None and notice.transaction is not None and notice.transaction == row.gateway_transaction
     this = numbered or (notice is not None and notice.names_try)
     if notice is not None and this and notice.outcome == RefundOutcome.REFUSED and notice.amount in {None, it.refund.amount}:
-        row.raw_code = notice.raw_code
+        row.raw_code, it.refund.next_at = notice.raw_code, None
         fail(it, row, "refused")
-        return
-    row.checks += 1
-    _confirm_later(hub, it, row)
+    elif counts:
+        row.checks, it.refund.next_at = row.checks + 1, None
+        _confirm_later(hub, it, row)
 
 
 def _confirm_later(hub: Hub, it: Giving, row: RefundTry) -> None:
