@@ -20,7 +20,7 @@ from sqlalchemy import CheckConstraint, SmallInteger, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateways.base import Account
-from payhub.accounts.models import GatewayAccount, GatewayHold, GatewaySecret, GatewayTerms
+from payhub.accounts.models import BankAccount, GatewayAccount, GatewayHold, GatewaySecret, GatewayTerms
 from payhub.agencies.models import Agency, CollectingAccount, DayOff
 from payhub.crypto import Keyring
 from payhub.db import Base, Database
@@ -43,6 +43,7 @@ class RegisterVersion(Base):
 TABLES = (
     "agency", "collecting_account", "day_off", "portal", "portal_grant", "api_key", "fee", "fee_tier", "relief", "retention",
     "gateway_account", "gateway_terms", "gateway_secret", "gateway_hold", "portal_secret", "callback_network",
+    "bank_account",
 )  # fmt: skip
 """The tables whose changes are counted."""
 
@@ -71,6 +72,9 @@ class Registers:
     portal_rows: Mapping[str, Sequence[Portal]]
     grants: Mapping[uuid.UUID, Sequence[PortalGrant]]
     keys: Mapping[str, ApiKey]
+    bank_accounts: Mapping[str, Sequence[BankAccount]]
+    """The hub's own, by code, every row in order of time; others name the first."""
+    bank_accounts_by_id: Mapping[uuid.UUID, BankAccount]
     gateway_accounts: Mapping[str, GatewayAccount]
     gateway_accounts_by_id: Mapping[uuid.UUID, GatewayAccount]
     terms: Mapping[uuid.UUID, Sequence[GatewayTerms]]
@@ -130,6 +134,7 @@ def _read(session: Session, keyring: Keyring, version: int) -> Registers:
     portals = session.scalars(select(Portal).order_by(Portal.valid_from)).all()
     fees = session.scalars(select(Fee).order_by(Fee.valid_from)).all()
     reliefs = session.scalars(select(Relief).order_by(Relief.code, Relief.valid_from)).all()
+    banks = session.scalars(select(BankAccount).order_by(BankAccount.valid_from)).all()
     accounts = session.scalars(select(GatewayAccount).order_by(GatewayAccount.rank, GatewayAccount.code)).all()
     secrets = sealing.live(session, keyring, GatewaySecret, "gateway_account_id", "name")
     holds = select(GatewayHold).where(GatewayHold.released_at.is_(None))
@@ -152,6 +157,8 @@ def _read(session: Session, keyring: Keyring, version: int) -> Registers:
         portal_rows=_group(portals, "code"),
         grants=_group(session.scalars(select(PortalGrant)).all(), "portal_id"),
         keys={key.prefix: key for key in session.scalars(select(ApiKey))},
+        bank_accounts=_group(banks, "code"),
+        bank_accounts_by_id={bank.id: bank for bank in banks},
         gateway_accounts={account.code: account for account in accounts},
         gateway_accounts_by_id={account.id: account for account in accounts},
         terms=_group(session.scalars(select(GatewayTerms).order_by(GatewayTerms.valid_from)).all(), "gateway_account_id"),

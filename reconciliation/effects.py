@@ -10,7 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from payhub.discrepancies import service as discrepancies
+from payhub.registers import Registers
 from reconciliation import matching
+from reconciliation.banking import fees
 from reconciliation.matching import Scope, statement
 from reconciliation.models import Settlement
 
@@ -139,7 +141,7 @@ _OVER = statement(
       WHERE gateway_account_id = :account_id AND state <> 'resolved'
         AND (key LIKE '%/reported' OR kind IN
              ('missing_at_hub', 'missing_at_gateway', 'amount_differs', 'currency_differs', 'duplicate_at_gateway',
-              'refund_missing_at_gateway'))
+              'refund_missing_at_gateway', 'fee_differs'))
     ), settled AS (
       SELECT owned.id FROM owned JOIN verdict USING (line_type, reference)
       WHERE verdict.ordinal = 1 AND verdict.class NOT IN ('in_other_file', 'awaited')
@@ -184,9 +186,10 @@ def prove(session: Session, scope: Scope, run_id: uuid.UUID, *, first: bool) -> 
     session.execute(_ADD_UP, {"run_id": run_id})
 
 
-def tell(session: Session, scope: Scope, run_id: uuid.UUID, now: datetime) -> None:
+def tell(session: Session, registers: Registers, scope: Scope, run_id: uuid.UUID, now: datetime) -> None:
     """Open what is disputed, resolve what no longer is, and say by which run of which file."""
     session.execute(_FINDINGS, scope.binds())
+    fees.find(session, registers, scope)
     discrepancies.open_found(session, "finding", now, f"run {run_id}")
     over, by = session.scalars(_OVER, scope.binds()).all(), {"run": str(run_id), "settlement": str(scope.settlement_id)}
     discrepancies.resolve(session, over, act="closed by run", actor=f"run {run_id}", now=now, data=by)

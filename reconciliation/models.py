@@ -18,7 +18,7 @@ class Settlement(Base):
 
     __tablename__ = "settlement"
     __table_args__ = (
-        UniqueConstraint("gateway_account_id", "kind", "period_on", "digest"),
+        UniqueConstraint("gateway_account_id", "kind", "period_on", "until_on", "digest"),
         Index("uq_settlement_current", "gateway_account_id", "kind", "period_on", unique=True,
               postgresql_where="superseded_by_id IS NULL"),
         CheckConstraint("until_on >= period_on", name="period"),

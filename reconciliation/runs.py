@@ -19,6 +19,7 @@ from payhub.accounts.calendar import terms_on
 from payhub.clock import local_date
 from payhub.hub import Hub
 from reconciliation import effects, matching
+from reconciliation.banking import following
 from reconciliation.matching import Scope
 from reconciliation.models import Run, Settlement, SettlementCorrection
 
@@ -93,11 +94,13 @@ def _carry_out(hub: Hub, session: Session, run_id: uuid.UUID, now: datetime) -> 
     if sum(row["lines"] for row in counts.values()) != settlement.line_count:
         raise CountsDisagree(f"run {run_id}: {counts} of {settlement.line_count} lines")
     effects.prove(session, scope, run_id, first=first)
-    effects.tell(session, scope, run_id, now)
+    effects.tell(session, hub.registers, scope, run_id, now)
     # Lines that no run has seen may be what other days' runs were looking for.
     fresh = first or run.corrections > before[1]
     asked = [ask_run(session, other, now) for other in effects.touched(session, scope)] if fresh else []
     run.state, run.counts, run.finished_at, run.error = "done", counts, hub.clock.now(), None
+    session.flush()
+    following.follow(hub, session, scope, run_id, now, first=first)
     _log.info(
         "run.done",
         account=scope.account_code,

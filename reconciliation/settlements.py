@@ -18,6 +18,7 @@ from payhub.discrepancies.models import Discrepancy
 from payhub.errors import NotFound, Text
 from payhub.hub import Hub
 from reconciliation import received, runs
+from reconciliation.banking import payouts
 from reconciliation.errors import DayWrong, PeriodOverlaps, PeriodWrong
 from reconciliation.files import mappings, reading
 from reconciliation.files.batches import Batch
@@ -78,6 +79,7 @@ def import_settlement(
         _check_days(tally, settlement, mapping.heading("happened"))
         received.keep(session, hub.keyring, settlement.id, file)
         _keep(session, settlement, tally, net=mapping.trailer is not None and mapping.trailer.sums == "net")
+        payouts.write(session, hub.registers, account, settlement)
         _supersede(session, settlement, replaced)
         tell_difference(session, account, settlement, replaced, settlement.received_at, "closed by file")
         run_id = runs.ask_run(session, settlement, hub.clock.now())

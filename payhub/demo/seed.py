@@ -115,12 +115,14 @@ class _Seeding:
 
     def gateway_accounts(self) -> None:
         """Add gateway accounts with their secrets; where they are reached is brought up to date."""
-        agencies = Names(self.session).ids("agencies")
+        names = Names(self.session)
+        agencies, banks = names.ids("agencies"), names.ids("bank_accounts")
         for row in rows(self.folder, "gateway_accounts"):
             known = self.session.scalar(select(GatewayAccount).where(GatewayAccount.code == row["code"]))
             account = known or GatewayAccount(
                 id=ids.new_id(), owner_agency_id=agencies[row["owner"]] if row["owner"] else None, closed_at=None,
-                **{name: value for name, value in row.items() if name not in {"owner", "methods"}}, methods=row["methods"] or [],
+                bank_account_id=banks[row["bank_account"]] if row["bank_account"] else None, methods=row["methods"] or [],
+                **{name: value for name, value in row.items() if name not in {"owner", "methods", "bank_account"}},
             )  # fmt: skip
             account.endpoints = dict(self.endpoints_of[account.gateway])
             self.session.add(account)

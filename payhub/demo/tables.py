@@ -44,6 +44,7 @@ _OWN = {
             Column("name_en", text(300), "name in English"),
             Column("owner", AGENCY, "the agency whose it is", required=False),
             Column("settlement", one_of("pooled", "direct"), "whose bank account is paid"),
+            Column("bank_account", NAME, "the hub's account that is paid", required=False, later=True),
             Column("currency", text(3), "ISO 4217"),
             Column("minimum", whole(1), "least amount"),
             Column("maximum", whole(1), "greatest amount"),

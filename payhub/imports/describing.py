@@ -11,8 +11,9 @@ from payhub.imports.tables import REGISTERS
 _HEAD = """# Registers and their files
 
 One file per register: UTF-8 with or without a byte order mark, commas, one heading, columns in any order. An empty cell means
-that there is no value. A last day is exclusive: what has `valid_to` 2027-01-01 holds up to and with 31 December 2026. Amounts are
-whole VND. A text cell that begins with `=`, `+`, `-` or `@` is refused, so that no spreadsheet ever runs what the hub exports.
+that there is no value, or what its column says. A last day is exclusive: what has `valid_to` 2027-01-01 holds up to and with
+31 December 2026. Amounts are whole VND. A text cell that begins with `=`, `+`, `-` or `@` is refused, so that no spreadsheet ever
+runs what the hub exports. A column that may be left out is younger than its register: a file without it leaves what rows have.
 [How to keep registers](../how-to/keep-registers.md) says what becomes of a file. Written by `python -m payhub.imports.describing`.
 """
 
@@ -45,7 +46,7 @@ def _columns(register: Register) -> Iterator[str]:
     yield "| column | cell | |"
     yield "|---|---|---|"
     for column in register.columns:
-        needed = "" if column.required else "; may be empty"
+        needed = "" if column.required else "; may be left out" if column.later else "; may be empty"
         yield f"| `{column.name}` | {_cell(column)}{needed} | {column.means}{_of(column)} |"
 
 

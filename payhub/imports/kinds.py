@@ -139,3 +139,6 @@ NAME = code(r"[a-z0-9][a-z0-9-]{0,39}", "kbnn", "short name")
 FEE_KIND = one_of("phi", "le_phi", "tax", "fine", "contribution", "other")
 BASIS_POINTS = whole(0, 10_000)
 AMOUNT = whole(1)
+ACCOUNT = code(
+    r"[0-9]{6,19}|[0-9]{4}(?:\.[0-9]{1,10}){1,4}", "3511.0.1234567", "6 to 19 digits, or the groups of a treasury account"
+)

@@ -89,7 +89,8 @@ def plan(session: Session, register: Register, reading: Reading, today: date) ->
     made = Plan(register, reading.lines, problems=list(reading.problems))
     names = Names(session)
     look = _Looking(session, register, names, today, [each for each in held(session, register, names) if _counts(register, each)])
-    for line, row in reading.rows:
+    for line, told in reading.rows:
+        row = _completed(look, told, reading.lacking)
         found = list(_judged(look, line, row, made))
         made.problems += found
     look.settle(made.changes)
@@ -99,6 +100,12 @@ def plan(session: Session, register: Register, reading: Reading, today: date) ->
     made.problems += register.checks(look)
     made.problems.sort(key=lambda problem: (problem.row, problem.column))
     return made
+
+
+def _completed(look: _Looking, row: Row, lacking: Sequence[str]) -> Row:
+    """Return a row with what it has already in the columns that its file does not know."""
+    was = look.held.get(look.register.key_of(row)) if lacking else None
+    return row if was is None else row._replace(**{name: getattr(was.row, name) for name in lacking})
 
 
 def _counts(register: Register, each: Held) -> bool:

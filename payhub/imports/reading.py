@@ -29,6 +29,8 @@ class Reading:
     """How many rows there are below the heading, good or bad."""
     reached: int = 0
     """The last row that could be taken apart at all."""
+    lacking: tuple[str, ...] = ()
+    """Columns that are younger than the file: it says nothing of them."""
 
 
 def read(register: Register, body: bytes) -> Reading:
@@ -69,19 +71,22 @@ def _decoded(body: bytes) -> str:
     return text
 
 
-def _places(register: Register, heading: Sequence[str], found: Reading) -> list[int]:
-    """Return where each column of the register stands in the file."""
+def _places(register: Register, heading: Sequence[str], found: Reading) -> list[int | None]:
+    """Return where each column of the register stands in the file; None for one that is younger than the file."""
     if len(heading) == 1 and (other := next((each for each in _OTHERS if each in heading[0]), None)) is not None:
         raise _Stopped(Problem(1, "", "separator", _OTHERS[other]))
     names = [column.name for column in register.columns]
     # A name is quoted back to whoever wrote it, so only as much of it as a person can read.
     found.problems += [Problem(1, name[:60], "column_unknown") for name in dict.fromkeys(heading) if name not in names]
     found.problems += [Problem(1, name, "column_repeated") for name in names if list(heading).count(name) > 1]
-    found.problems += [Problem(1, name, "column_missing", (name,)) for name in names if name not in heading]
-    return [] if found.problems else [list(heading).index(name) for name in names]
+    found.lacking = tuple(column.name for column in register.columns if column.later and column.name not in heading)
+    missing = (name for name in names if name not in heading and name not in found.lacking)
+    found.problems += [Problem(1, name, "column_missing", (name,)) for name in missing]
+    return [] if found.problems else [None if name in found.lacking else list(heading).index(name) for name in names]
 
 
-def _read_rows(register: Register, lines: Iterator[list[str]], places: Sequence[int], found: Reading) -> None:
+def _read_rows(register: Register, lines: Iterator[list[str]], places: Sequence[int | None], found: Reading) -> None:
+    width = sum(place is not None for place in places)
     seen: dict[Key, int] = {}
     same: dict[Any, Any] = {}
     for number, cells in enumerate(lines, start=2):
@@ -91,10 +96,10 @@ def _read_rows(register: Register, lines: Iterator[list[str]], places: Sequence[
         found.lines += 1
         if found.lines > MAX_ROWS:
             raise _Stopped(Problem(0, "", "too_many_rows", (MAX_ROWS,)))
-        if len(cells) != len(places):
-            found.problems.append(Problem(number, "", "cells", (len(cells), len(places))))
+        if len(cells) != width:
+            found.problems.append(Problem(number, "", "cells", (len(cells), width)))
             continue
-        row = _row(register, number, [cells[place] for place in places], found.problems, same)
+        row = _row(register, number, ["" if place is None else cells[place] for place in places], found.problems, same)
         if row is None:
             continue
         first = seen.setdefault(register.key_of(row), number)

@@ -37,6 +37,8 @@ class Column:
     """What an empty cell means."""
     any_word: str = ""
     """The word that stands for any row of the register it refers to."""
+    later: bool = False
+    """Whether files are older than it: one without it leaves what rows have there."""
 
     @property
     def stored(self) -> str:

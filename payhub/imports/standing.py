@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 from sqlalchemy.orm import Session
 
-from payhub.accounts.models import GatewayAccount
+from payhub.accounts.models import BankAccount, GatewayAccount
 from payhub.agencies.models import Agency
 from payhub.fees.models import Fee
 from payhub.imports.specs import Column, Key, Register, Row
@@ -65,6 +65,7 @@ class Names:
 NAMED: Mapping[str, tuple[Any, Any]] = {
     "agencies": (Agency, Agency.valid_from),
     "portals": (Portal, Portal.valid_from),
+    "bank_accounts": (BankAccount, BankAccount.valid_from),
     "gateway_accounts": (GatewayAccount, GatewayAccount.code),
     "fees": (Fee, Fee.valid_from),
 }

@@ -1,23 +1,19 @@
-"""Agencies, their accounts, calendars, portals and terms as registers, and the list of all."""
+"""Agencies, their accounts, calendars and portals as registers, and the list of all."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from payhub.accounts.models import GatewayTerms
 from payhub.agencies.models import Agency, CollectingAccount, DayOff
 from payhub.errors import Text
-from payhub.imports.kinds import AGENCY, CLOCK, DAY, FEE, FEE_KIND, NAME, NETWORK, ORIGINS, code, flag, text, whole
+from payhub.imports.contracts import BANK_ACCOUNTS, CALLBACK_NETWORKS, GATEWAY_TERMS
+from payhub.imports.kinds import ACCOUNT, AGENCY, DAY, FEE, FEE_KIND, NAME, ORIGINS, code, flag, text
 from payhub.imports.problems import Problem
 from payhub.imports.schedule import BEGINS, ENDS, FEES, RELIEFS, RETENTIONS, TIERS
 from payhub.imports.specs import Column, Look, Register, Row, Slip
-from payhub.inbox.networks import CallbackNetwork
 from payhub.portals.models import Portal, PortalGrant
 
-_ACCOUNT = code(
-    r"[0-9]{6,19}|[0-9]{4}(?:\.[0-9]{1,10}){1,4}", "3511.0.1234567", "6 to 19 digits, or the groups of a treasury account"
-)
 _MOST_STEPS = 20
 
 
@@ -78,12 +74,6 @@ def _trail(begin: str, following: Mapping[str, set[str]]) -> list[str]:
     return trail
 
 
-def _terms_checks(look: Look) -> Iterator[Problem]:
-    for line, row in look.touched:
-        if (row.calendar,) not in look.other("days_off"):
-            yield Problem(line, "calendar", "unknown", (row.calendar, "lịch làm việc", "days off"))
-
-
 AGENCIES = Register(
     name="agencies",
     says=Text("cơ quan", "agencies"),
@@ -124,7 +114,7 @@ ACCOUNTS = Register(
         Column("agency", AGENCY, "the agency", of="agencies", attribute="agency_id"),
         Column("purpose", FEE_KIND, "the kind of fee"),
         Column("bank_bin", code("970[0-9]{3}", "970436", "six digits"), "BIN of the bank (SBV)"),
-        Column("number", _ACCOUNT, "the account"),
+        Column("number", ACCOUNT, "the account"),
         Column("holder", text(200), "in whose name it is"),
         BEGINS,
         ENDS,
@@ -183,46 +173,11 @@ GRANTS = Register(
     key=("portal", "agency", "fee", "valid_from"),
 )
 
-GATEWAY_TERMS = Register(
-    name="gateway_terms",
-    says=Text("điều khoản cổng thanh toán", "gateway terms"),
-    holds="the terms of a gateway account from a day on, until the next row",
-    model=GatewayTerms,
-    columns=(
-        Column("account", NAME, "the gateway account", of="gateway_accounts", attribute="gateway_account_id"),
-        BEGINS,
-        Column("cut_off", CLOCK, "what is paid at or after it belongs to the next working day"),
-        Column("calendar", NAME, "the calendar whose working days count"),
-        Column("grace_days", whole(0, 60), "days after its own on which a line may still come in a file"),
-        Column("proven", flag("yes", "no"), "whether a text or a contract says so, or it is an assumption"),
-        Column("source", text(500), "that text, or what is assumed"),
-    ),
-    key=("account", "valid_from"),
-    ends=None,
-    exclusive=False,
-    checks=_terms_checks,
-)
-
-CALLBACK_NETWORKS = Register(
-    name="callback_networks",
-    says=Text("dải địa chỉ gọi lại", "callback networks"),
-    holds="a network that a gateway calls an account back from; an account without any is called back from anywhere",
-    model=CallbackNetwork,
-    columns=(
-        Column("account", NAME, "the gateway account", of="gateway_accounts", attribute="gateway_account_id"),
-        Column("network", NETWORK, "the network in CIDR form, IPv4 or IPv6"),
-        Column("source", text(500), "where the gateway publishes it"),
-        BEGINS,
-        ENDS,
-    ),
-    key=("account", "network", "valid_from"),
-)
-
 REGISTERS: Mapping[str, Register] = {
     register.name: register
     for register in (
-        AGENCIES, DAYS_OFF, FEES, TIERS, RELIEFS, RETENTIONS, ACCOUNTS, PORTALS, GRANTS, GATEWAY_TERMS,
-        CALLBACK_NETWORKS,
+        AGENCIES, DAYS_OFF, FEES, TIERS, RELIEFS, RETENTIONS, ACCOUNTS, PORTALS, GRANTS, BANK_ACCOUNTS,
+        GATEWAY_TERMS, CALLBACK_NETWORKS,
     )
 }  # fmt: skip
 """Every register that is kept by files, in the order in which they can be filled."""

@@ -43,15 +43,19 @@ class Fact:
     business_on: date
     recorded_at: datetime
     currency: str
+    payout_reference: str | None = None
 
 
 def dated(
     session: Session, registers: Registers, account: GatewayAccount, cohort_on: date, recorded_at: datetime, currency: str, *,
     payment_id: uuid.UUID | None = None, attempt_id: uuid.UUID | None = None, refund_id: uuid.UUID | None = None,
+    payout_reference: str | None = None,
 ) -> Fact:  # fmt: skip
     """Return a journal to be written on its cohort's day or, once that is shut, on the oldest open one; it stays open for it."""
     business_on = open_business_day(session, registers, account, cohort_on)
-    return Fact(ids.new_id(), account.id, payment_id, attempt_id, refund_id, cohort_on, business_on, recorded_at, currency)
+    return Fact(
+        ids.new_id(), account.id, payment_id, attempt_id, refund_id, cohort_on, business_on, recorded_at, currency, payout_reference
+    )  # fmt: skip
 
 
 def applied(session: Session, fact: Fact, lines: Sequence[PaymentLine]) -> None:
@@ -124,7 +128,7 @@ def banked(session: Session, fact: Fact, gross: Parts, withheld: int) -> None:
     """A gateway payout stands on the bank's statement.
 
     bank is debited with the net; receivable is credited with the gross of each agency and kind (refunds negative) and debited,
-    without an agency, with what was withheld.
+    without an agency, with what was withheld. What changes later is one more journal of the difference.
     """
     net = sum(part.amount for part in gross) - withheld
     _write(session, "banked", fact, ("bank", "", [Part(net)]), ("", "receivable", [*gross, Part(-withheld)]))
@@ -168,6 +172,7 @@ def _held(parts: Parts) -> str:
 def _write(session: Session, name: str, fact: Fact, *moves: Move) -> None:
     columns = (
         "gateway_account_id", "payment_id", "attempt_id", "refund_id", "cohort_on", "business_on", "recorded_at",
+        "payout_reference",
     )  # fmt: skip
     journal = {"id": fact.journal_id, "fact": name, **{column: getattr(fact, column) for column in columns}}
     session.flush()

@@ -20,6 +20,7 @@ class Journal(Base):
     __table_args__ = (
         Index("ix_journal_payment_id", "payment_id", postgresql_where="payment_id IS NOT NULL"),
         Index("ix_journal_refund_id", "refund_id", postgresql_where="refund_id IS NOT NULL"),
+        Index("ix_journal_payout", "gateway_account_id", "payout_reference", postgresql_where="payout_reference IS NOT NULL"),
         Index("ix_journal_other_day", "attempt_id", postgresql_where="business_on <> cohort_on"),
     )
 
@@ -35,6 +36,8 @@ class Journal(Base):
     business_on: Mapped[date]
     """The day whose totals it counts in: `cohort_on`, or the oldest open day if that one was closed."""
     recorded_at: Mapped[datetime]
+    payout_reference: Mapped[str | None]
+    """The gateway's payment to us that it is about."""
 
 
 class Posting(Base):

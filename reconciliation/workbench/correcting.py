@@ -24,6 +24,7 @@ from payhub.staff.canonical import instant
 from payhub.staff.executors import executes
 from payhub.staff.models import Principal, Proposal
 from reconciliation import runs, settlements
+from reconciliation.banking import payouts
 from reconciliation.files.lines import weigh
 from reconciliation.models import Settlement, SettlementCorrection, SettlementLine, SettlementReject
 from reconciliation.workbench.about import about, set_aside
@@ -110,6 +111,7 @@ def correct(hub: Hub, session: Session, proposal: Proposal) -> None:
         return
     _enter(session, settlement, rows, proposal, now)
     account = hub.registers.gateway_accounts_by_id[settlement.gateway_account_id]
+    payouts.write(session, hub.registers, account, settlement)
     settlements.tell_difference(session, account, settlement, (), now, "closed by correction")
     proposing.over(session, proposal.id, proposal.decided_by or proposal.proposed_by, now, "corrected")
     runs.ask_run(session, settlement, now)

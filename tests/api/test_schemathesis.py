@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
 from reconciliation import runs
+from reconciliation.banking.reading import READERS, Entry, StatementHead
 
 # What the registers of the tests know: without it no generated payment would ever be made, and no answer hold a row.
 KNOWN = {
@@ -30,6 +32,7 @@ KNOWN = {
 # Only a gateway makes a refund fail, and only one that failed is sent again: tests/refunds does both.
 BEYOND = {"POST /v1/refunds/{refund_id}/retry"}
 IN_PATHS = {"account": ["vnpay-main", "none"], "code": ["000.00.00.G15", "none"], "day": ["2026-11-20", "2026-11-19"]}
+IN_PATHS |= {"bank_account": ["thu-ho", "none"]}
 FILE = (
     "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai\n"
     "1,T1,PHSTRANGER0001,THANH_TOAN,20/11/2026 09:30:00,200000,0,NCB,THANH_CONG\nTONG,1,200000,,,,,,\n"
@@ -49,8 +52,15 @@ SETTINGS = {
 
 
 @pytest.fixture
-def made(paid, ask, order, client, keys, hub) -> dict[str, list[str]]:
-    """One of everything that can be looked at: payments paid and open, a refund, a settlement without them, a run, discrepancies."""
+def made(paid, ask, order, client, keys, hub, monkeypatch) -> dict[str, list[str]]:
+    """One of everything that can be looked at: payments paid and open, a refund, a settlement without them, a run, discrepancies.
+
+    Any bytes are a statement with one entry, none are none.
+    """
+    entry = Entry(1, date(2026, 11, 23), date(2026, 11, 23), 1_000, "VND", "FT1", None, "NOP PHI PH0000000000")
+    sheet = StatementHead(None, "VND", opening=0, closing=1_000), [entry]
+    for standard in ("camt053", "camt054"):
+        monkeypatch.setitem(READERS, standard, lambda source: iter([sheet] if source.read() else []))
     unpaid = ask({**order, "portal_reference": "unpaid", "dossier": "unpaid"}).json["id"]
     asked = {"lines": [{"number": 1, "amount": 1_000}], "reason": "requested_by_citizen"}
     headers = {"Authorization": f"Bearer {keys['dvc-bo-tu-phap']}", "Idempotency-Key": "refund"}
@@ -98,6 +108,8 @@ def contract(app, keys, made, hub) -> Any:
                     parameter["schema"]["enum"] = known
             if "text/csv" in operation.get("requestBody", {}).get("content", {}):
                 operation["requestBody"]["content"]["text/csv"]["schema"] = {"type": "string", "enum": [FILE, "STT", ""]}
+            if "application/octet-stream" in operation.get("requestBody", {}).get("content", {}):
+                operation["requestBody"]["content"]["application/octet-stream"]["schema"] = {"type": "string", "enum": ["one", "more", ""]}
             scope = re.findall("`([a-z:]+)`", operation["description"])[0]
             asked.append({"include-name": f"{method.upper()} {path}", "headers": {"Authorization": f"Bearer {may[scope]}"}})
     schema = openapi.from_dict(document, config=SchemathesisConfig.from_dict({**SETTINGS, "operations": asked}))

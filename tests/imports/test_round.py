@@ -142,3 +142,29 @@ def test_every_register_can_be_changed_by_its_file(edited, agree, rows, clock, n
     assert rows("SELECT cut_off::text, proven FROM gateway_terms ORDER BY valid_from DESC LIMIT 1") == [("15:30:00", True)]
     assert rows("SELECT above, t.amount FROM fee_tier t JOIN fee ON fee.id = t.fee_id WHERE code = 'LP-BAC' ORDER BY above") == [(0, 1000), (10, 5000)]
     assert rows("SELECT works FROM day_off WHERE \"on\" = '2027-03-06'") == [(True,)]
+
+
+def test_a_file_that_is_older_than_a_column_leaves_what_is_there(exported, planned, agree, edited, rows) -> None:
+    later = {"valid_from": "2027-01-01"}
+    terms = {"account": "vnpay-main", "cut_off": "15:30", "calendar": "kbnn", "grace_days": "1", "proven": "no", "source": "x", **later}
+    agree("gateway_terms", edited("gateway_terms", {**terms, "payout_days": "2", "payout_text": "VNPAY CHI TRA", "fee_bp": "110"}))
+    younger = ("payout_days", "payout_tolerance", "payout_text", "fee_bp", "fee_fixed", "fee_minimum", "fee_maximum", "fee_bearer")
+    table = [line.split(",") for line in exported("gateway_terms").decode().splitlines()]
+    places = [place for place, name in enumerate(table[0]) if name not in younger]
+    old = "\n".join(",".join(line[place] for place in places) for line in table) + "\n"
+    plan = planned("gateway_terms", old.encode())
+    assert (plan.problems, plan.changes, plan.unchanged) == ([], [], 4)
+    new = old + "momo-main,2027-01-01,16:00,kbnn,0,no,x\n"
+    agree("gateway_terms", new.encode())
+    found = rows("SELECT payout_days, payout_tolerance, payout_text, fee_bp, fee_bearer FROM gateway_terms WHERE valid_from > '2026-12-31' ORDER BY payout_days")
+    assert found == [(1, 3, None, None, "treasury"), (2, 3, "VNPAY CHI TRA", 110, "treasury")]
+
+
+def test_a_bank_account_goes_on_in_another_row(edited, agree, rows) -> None:
+    later = {"valid_from": "2027-01-01"}
+    account = {"code": "thu-ho", "bank_bin": "970436", "number": "1000000002", "holder": "Kho bạc", "currency": "VND", "statements": "mt940"}
+    ended = {"thu-ho": {"valid_to": "2027-01-01"}}
+    agree("bank_accounts", edited("bank_accounts", {**account, "authority": "statement", **later}, **ended))
+    assert rows("SELECT number, statements, notifications FROM bank_account ORDER BY valid_from") == [
+        ("1000000001", "camt053", "camt054"), ("1000000002", "mt940", None),
+    ]  # fmt: skip

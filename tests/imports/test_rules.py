@@ -143,6 +143,29 @@ def test_only_a_phi_is_retained(wrong, file, edited, agree) -> None:
     assert [(column, code) for _, column, code in wrong("fees", body)] == [("kind", "retained")]
 
 
+@pytest.mark.parametrize(
+    ("tariff", "column", "code"),
+    [
+        ({"fee_minimum": "5"}, "fee_minimum", "not_used"),
+        ({"fee_maximum": "5"}, "fee_maximum", "not_used"),
+        ({"fee_bp": "110", "fee_minimum": "6", "fee_maximum": "5"}, "fee_minimum", "least_above_most"),
+        ({"fee_bp": "10001"}, "fee_bp", "out_of_range"),
+        ({"payout_days": "61"}, "payout_days", "out_of_range"),
+        ({"fee_bearer": "nobody"}, "fee_bearer", "not_one_of"),
+        ({"payout_text": "=VNPAY"}, "payout_text", "formula"),
+    ],
+)
+def test_terms_of_payouts_and_tariffs_make_sense(wrong, file, tariff, column, code) -> None:
+    terms = {"account": "vnpay-main", "cut_off": "16:00", "calendar": "kbnn", "grace_days": "0", "proven": "no", "source": "x", **LATER}
+    assert wrong("gateway_terms", file("gateway_terms", {**terms, **tariff})) == [(2, column, code)]
+
+
+def test_a_notification_that_counts_can_be_read(wrong, file) -> None:
+    account = {"code": "moi", "bank_bin": "970436", "number": "1234567890", "holder": "x", "currency": "VND", "statements": "mt940", **LATER}
+    assert wrong("bank_accounts", file("bank_accounts", {**account, "authority": "notification"})) == [(2, "notifications", "needed")]
+    assert not wrong("bank_accounts", file("bank_accounts", {**account, "authority": "statement"}))
+
+
 @pytest.mark.parametrize("points", ["10001", "-1", "50%", "0.5"])
 def test_basis_points_are_at_most_the_whole(wrong, file, points) -> None:
     row = {"agency": "000.00.00.G15", "fee": "P-CONGCHUNG", "basis_points": points, **LATER}

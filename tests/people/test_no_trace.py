@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -38,6 +38,7 @@ from payhub.payments.refunds import sending
 from payhub.people import jobs as people_jobs
 from payhub.sealed import SEALED
 from reconciliation import runs
+from reconciliation.banking.reading import READERS, Entry, StatementHead
 from webhooks import couriers, endpoints, relay
 
 
@@ -244,6 +245,24 @@ class Doors:
         assert taken.status_code == 202, taken.text
         runs.execute(self.hub, uuid.UUID(taken.json["run"].removeprefix("run_test_")))
 
+    def banks(self) -> None:
+        """A statement whose every text names the person, who paid in by transfer."""
+        said = [
+            Entry(1, date(2026, 11, 23), date(2026, 11, 23), 1_000, "VND", self.person.plain_name, self.person.name, self.person.all),
+            Entry(2, date(2026, 11, 23), date(2026, 11, 23), 1_000, "VND", None, None, self.person.all, self.person.phone),
+        ]
+        head = StatementHead(None, "VND", self.person.name, opening=0, closing=2_000)
+        READERS["camt053"] = lambda _: iter([(head, said)])
+        headers = {"Authorization": f"Bearer {self.keys['kbnn']}", "Content-Type": "application/octet-stream", **self.noise}
+        address = f"/v1/statements/thu-ho?file_name={quote(self.person.all)}.xml"
+        try:
+            taken = self.client.put(address, data=self.person.all.encode(), headers=headers)
+        finally:
+            del READERS["camt053"]
+        assert taken.status_code == 200, taken.text
+        shown = self.client.get("/v1/bank-entries", headers=headers)
+        assert (len(shown.json["data"]), self.person.found_in(shown.data)) == (2, [])
+
     def asks_staff(self) -> None:
         """What the staff types about the person."""
         for field, value in (("name", self.person.name), ("phone", self.person.phone), ("email", self.person.email)):
@@ -436,6 +455,7 @@ def test_a_person_leaves_no_trace(doors: Doors, hub: Hub, person: Person, clock,
     doors.pays()
     doors.gives_back()
     doors.settles()
+    doors.banks()
     doors.asks_staff()
     doors.declines()
     doors.works()
@@ -447,7 +467,7 @@ def test_a_person_leaves_no_trace(doors: Doors, hub: Hub, person: Person, clock,
     opens = in_what_opens(hub, person)
     assert set(opens) == {
         "payer.record", "payer.contact", "payment.words", "payment.basis", "proposal.words", "proposal.reason", "refund.note",
-        "discrepancy_note.note", "callback.raw", "file_part.body",
+        "discrepancy_note.note", "callback.raw", "file_part.body", "statement_line.text",
     }  # fmt: skip
     assert in_rows(hub, person) == []
     assert in_valkey(hub, person) == []
@@ -456,7 +476,7 @@ def test_a_person_leaves_no_trace(doors: Doors, hub: Hub, person: Person, clock,
     doors.erase()
     people_jobs.destroy_due()
     left = in_what_opens(hub, person)
-    assert set(left) == {"payer.record", "file_part.body", "callback.raw"}
+    assert set(left) == {"payer.record", "file_part.body", "callback.raw", "statement_line.text"}
     assert rows("SELECT count(*) FROM callback WHERE attempt_id IS NOT NULL AND raw_key IS NOT NULL") == [(0,)]
     assert not [how for how in left["payer.record"] if how.startswith(person.phone[1:])]
     assert in_rows(hub, person) == []

@@ -244,3 +244,9 @@ def test_totals_show_what_left_on_days_when_something_did(desk, payhub) -> None:
     printed = payhub("totals", "2026-11-20").output.splitlines()
     assert printed[1].split() == ["agency", "kind", "count", "collected", "reversed", "owed", "reported", "difference", "currency"]
     assert printed[-1].split() == ["TOTAL", "1", "400.000", "200.000", "200.000", "0", "200.000", "VND"]
+
+
+def test_the_same_bytes_for_more_days_are_another_settlement(desk, put) -> None:
+    body = desk.write([desk.row_of(desk.pay())])
+    first, more = put(body), put(body, query="?until=2026-11-21")
+    assert (first.status_code, more.status_code, more.json["already"]) == (202, 202, False)

@@ -31,6 +31,8 @@ from payhub.secrets import service as secrets
 from payhub.secrets.kinds import PORTAL
 from payhub.staff import service
 from payhub.staff.words import Said
+from reconciliation.banking.reading import READERS, Entry, StatementHead
+from reconciliation.banking.statements import import_statement
 from reconciliation.settlements import import_settlement
 from webhooks import endpoints
 
@@ -138,7 +140,7 @@ def said(payhub) -> Callable[..., tuple[int, str, str]]:
 
 
 @pytest.fixture
-def everything(hub, client, ask, order, paid, hire, lan, minh, keys) -> None:
+def everything(hub, client, ask, order, paid, hire, lan, minh, keys, monkeypatch) -> None:
     """At least one sealed value of every kind there is."""
     person = {"name": "Nguyễn Văn An", "id_number": "001099012345", "phone": "0912345678", "email": "an@example.com"}
     free = {"fee": "P-CGCN", "agency": "000.00.00.G15", "amount": 50_000, "reason": "Thông báo 12/TB"}
@@ -182,6 +184,9 @@ def everything(hub, client, ask, order, paid, hire, lan, minh, keys) -> None:
         acting.comment(hub, session, session.scalars(select(Discrepancy.id)).one(), lan.person, "Đã gọi cổng")
     file = f"{HEADING}\n1,1,{uuid.uuid4().hex},THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG\nTONG,1,200000,,,,,,\n"
     import_settlement(hub, "vnpay-main", date(2026, 11, 20), "day.csv", file.encode())
+    entry = Entry(1, date(2026, 11, 23), date(2026, 11, 23), 1_000, "VND", None, None, "NGUYEN VAN AN nop phi")
+    monkeypatch.setitem(READERS, "camt053", lambda _: iter([(StatementHead(None, "VND", opening=0, closing=1_000), [entry])]))
+    import_statement(hub, "thu-ho", "statement", "statement.xml", b"<Document/>")
 
 
 @pytest.fixture
