@@ -30,7 +30,7 @@ serve: $(STAMP) ## run everything with sample data until Ctrl-C
 test: $(STAMP) ## run the tests, but those of `make heavy`
 	@$(BIN)/python -m pytest $(CORES) -m "not heavy"
 
-heavy: $(STAMP) ## run the tests that install packages, or start and kill whole sets of processes
+heavy: $(STAMP) ## run the tests that install packages, start and kill sets of processes, or read files of a size
 	@$(BIN)/python -m pytest $(CORES) -m heavy
 
 lint: $(STAMP) ## ruff, mypy, import borders

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -100,11 +101,16 @@ def end_of(world: Any, order: Callable[[list[str]], list[str]]) -> list[tuple[An
     return world.rows(ENDS)
 
 
+@pytest.fixture
+def expected(world):
+    """Everything in its own order, once for all others."""
+    with world() as plain:
+        return end_of(plain, list)
+
+
 @given(chance=st.randoms(use_true_random=False))
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_said_first_the_end_is_the_same(chance, world) -> None:
-    with world() as plain:
-        expected = end_of(plain, list)
+def test_whatever_is_said_first_the_end_is_the_same(chance, world, expected) -> None:
     with world() as mixed:
         assert end_of(mixed, lambda names: chance.sample(names, len(names))) == expected
     stands = dict(expected)

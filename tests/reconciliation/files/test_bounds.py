@@ -58,6 +58,7 @@ def drained(read) -> int:
     return sum(1 for _ in read)
 
 
+@pytest.mark.heavy
 def test_memory_does_not_grow_with_the_file(mapping) -> None:
     vnpay = mapping("vnpay-example")
     head = ",".join(vnpay.header).encode() + b"\n"
