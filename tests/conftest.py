@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import itertools
 import json
 import os
+import tempfile
 import time
 import uuid
 from collections import deque
@@ -596,3 +598,11 @@ def reverse(client: FlaskClient, sign: Callable[..., str], rows) -> Callable[...
         return client.get(f"/callbacks/vnpay/vnpay-main?{query}").json["RspCode"]
 
     return say
+
+
+@pytest.fixture
+def development_ports() -> Iterator[None]:
+    """Have the ports to oneself that `make serve` always takes; tests of other processes wait."""
+    with (Path(tempfile.gettempdir()) / "payhub-development-ports").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield

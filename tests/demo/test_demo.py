@@ -137,6 +137,7 @@ def pids_of(home):
 
 
 @pytest.mark.heavy
+@pytest.mark.usefixtures("development_ports")
 def test_a_development_hub_prints_a_curl_that_creates_a_payment(begin, home):
     child, output = begin(SERVE)
     wait_for(child, output, "Ctrl-C stops everything")

@@ -22,7 +22,7 @@ TUTORIAL = ROOT / "docs" / "tutorial" / "first-payment.md"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path, development_ports: None) -> Iterator[Path]:
     """A folder like a checkout after `make serve`, the hub running in it."""
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
