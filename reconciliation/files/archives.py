@@ -74,7 +74,7 @@ def _too_large() -> ArchiveTooLarge:
 def _sought(source: Source) -> IO[bytes]:
     seekable = getattr(source, "seekable", None)
     if seekable is not None and seekable():
-        return source  # type: ignore[return-value]
+        return source  # type: ignore[return-value] # it seeks
     held = io.BytesIO()
     while piece := source.read(1 << 20):
         held.write(piece)

@@ -63,7 +63,7 @@ class Picture:
         if parts[0] not in YEARS:
             return None
         try:
-            found = datetime(*parts, tzinfo=self.zone)  # type: ignore[misc,arg-type]
+            found = datetime(*parts, tzinfo=self.zone)  # type: ignore[misc,arg-type] # as many as it has
         except ValueError:
             return None
         return found.replace(microsecond=int(match["fraction"][:6].ljust(6, "0"))) if self._fraction else found

@@ -83,7 +83,7 @@ class Gathering:
 
     def say(self, **known: object) -> None:
         """Something more is known of the statement."""
-        self.head = replace(self.head, **known)  # type: ignore[arg-type]
+        self.head = replace(self.head, **known)  # type: ignore[arg-type] # names and types are the head's own
 
     def add(self, entry: Entry) -> None:
         """Take an entry."""

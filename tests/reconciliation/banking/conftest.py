@@ -145,6 +145,19 @@ def bank(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Bank:
 
 
 @pytest.fixture
+def reads(hub: Hub) -> Callable[[str], None]:
+    """Let the bank account's statements be read as its register would really say."""
+
+    def change(form: str) -> None:
+        with hub.db.engine.begin() as connection:
+            connection.execute(text("SELECT set_config('payhub.today', '1900-01-01', true)"))
+            connection.execute(text("UPDATE bank_account SET statements = :form"), {"form": form})
+        hub.cache.fresh()
+
+    return change
+
+
+@pytest.fixture
 def desk(desk: Any) -> Any:
     return naming_payouts(desk)
 

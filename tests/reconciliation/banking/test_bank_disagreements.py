@@ -68,7 +68,11 @@ def outside(hub: Any, clock: Any, treasury: Any, terms: Any) -> Iterator[Outside
         yield Outside(hub, url, clock)
 
 
-def test_the_hub_finds_out_what_the_bank_planned(hub, bank, desk, outside, ask, order, clock, rows, client, keys) -> None:
+@pytest.mark.parametrize(("form", "written"), [("camt053", "camt053.xml"), ("mt940", "mt940.txt")])
+def test_the_hub_finds_out_what_the_bank_planned(
+    hub, bank, desk, outside, ask, order, clock, rows, client, keys, reads, form, written
+) -> None:
+    reads(form)
     for day in DAYS:
         clock.set(datetime(day.year, day.month, day.day, 3, 0, tzinfo=UTC))
         names = {"portal_reference": uuid.uuid4().hex, "dossier": uuid.uuid4().hex}
@@ -92,7 +96,7 @@ def test_the_hub_finds_out_what_the_bank_planned(hub, bank, desk, outside, ask, 
         desk.carry_out()
     for step in range((LAST - date(2026, 11, 20)).days + 1):
         day = date(2026, 11, 20) + timedelta(days=step)
-        bank.take(outside.get(f"bank-accounts/1000000001/{day}.json").content)
+        bank.take(outside.get(f"bank-accounts/1000000001/{day}.{written}").content)
 
     headers = {"Authorization": f"Bearer {keys['kbnn']}", "Accept-Language": "en"}
     found = {row["reference"]: row for row in client.get("/v1/payouts?limit=200", headers=headers).json["data"]}
