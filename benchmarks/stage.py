@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from sqlalchemy import Engine, make_url
@@ -63,10 +64,10 @@ class Stage:
 
 
 @contextmanager
-def stores(root: Path, home: Path, sizes: Sizes) -> Iterator[Stage]:
-    """Lend a stage with stores and registers, and no process yet."""
+def stores(root: Path, home: Path, sizes: Sizes, tuned: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stage]:
+    """Lend a stage with stores and registers, and no process yet; `tuned` are settings of PostgreSQL beyond its defaults."""
     with ExitStack() as stack:
-        servers = stack.enter_context(embedded.start(home, settings=_DURABLE))
+        servers = stack.enter_context(embedded.start(home, settings={**tuned, **_DURABLE}))
         folder = emptied(stack.enter_context(alone(home, "work")))
         database_url, redis_url = empty_stores(servers.addresses, "payhub_bench", 0)
         web, nobody = free_ports(2)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from datetime import date, datetime, time
 
 from uuid_utils import compat
+
+from payhub.clock import LOCAL
 
 CODE_ALPHABET = "0123456789BCDFGHJKLMNPQRSTVWXZ"
 """No vowels: a code never spells a word. Y is left out with them."""
@@ -20,6 +23,11 @@ _DAMM = (
 def new_id() -> uuid.UUID:
     """Return a UUIDv7 (RFC 9562): rows sort by the time they were made."""
     return compat.uuid7()
+
+
+def first_id(day: date) -> uuid.UUID:
+    """Return the least id that `new_id` may make on a local day: an id's first 48 bits are milliseconds since 1970."""
+    return uuid.UUID(int=int(datetime.combine(day, time.min, LOCAL).timestamp() * 1000) << 80)
 
 
 def public_id(kind: str, value: uuid.UUID, mode: str) -> str:

@@ -100,6 +100,11 @@ LAWS = [
         "OR f.gateway_account_id <> a.gateway_account_id OR p.proved_on NOT BETWEEN f.period_on AND f.until_on",
     ),
     Law(
+        "a run says one word about a line",
+        "SELECT count(*) FROM proof",
+        "SELECT payment_line_id, run_id, count(*) FROM proof GROUP BY 1, 2 HAVING count(*) > 1",
+    ),
+    Law(
         "a settlement proves a payment for all its lines or none",
         "SELECT count(DISTINCT (run_id, attempt_id)) FROM proof",
         f"""

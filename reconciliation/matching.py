@@ -1,4 +1,4 @@
-"""Holding a settlement against the hub: `matching.sql` into a temporary table `verdict`, and what is read from it."""
+"""Holding a settlement against the hub: `pairing.sql` and `matching.sql` into `verdict`, and what is read from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 from sqlalchemy.types import ARRAY, BigInteger, Boolean, Date, Integer, Uuid
 
-MATCHING = Path(__file__).with_name("matching.sql").read_text(encoding="utf-8")
+PAIRING, MATCHING = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("pairing.sql", "matching.sql"))
+
+_HASHED_MB = 64
+"""A month of one account, some 300,000 lines, is hashed in memory; what is larger goes through the disk."""
 
 CLASSES = (
     "matched", "late", "amount_differs", "refund_amount_differs", "currency_differs", "refund_unknown", "reversed", "conflicted",
@@ -44,6 +47,7 @@ _TYPES: Mapping[str, Any] = {
     "settlement_id": Uuid(), "part": BigInteger(), "account_id": Uuid(), "first_on": Date(), "last_on": Date(),
     "grace_days": Integer(), "neighbours": Integer(), "covered": Boolean(), "earlier": ARRAY(Uuid()),
     "earlier_parts": ARRAY(BigInteger()), "later": ARRAY(Uuid()), "later_parts": ARRAY(BigInteger()), "run_id": Uuid(),
+    "near_first": Uuid(), "near_last": Uuid(),
 }  # fmt: skip
 
 
@@ -52,7 +56,28 @@ def statement(sql: str, *more: Any) -> Any:
     return text(sql).bindparams(*(bindparam(name, type_=kind) for name, kind in _TYPES.items() if f":{name}" in sql), *more)
 
 
-_MATCH = statement(f"CREATE TEMPORARY TABLE verdict ON COMMIT DROP AS {MATCHING}")
+_PAIR = statement(f"CREATE TEMPORARY TABLE pair ON COMMIT DROP AS {PAIRING}")
+_MATCH = statement(f"CREATE TEMPORARY TABLE apart ON COMMIT DROP AS {MATCHING}")
+# Hashing beats sorting here, compiling costs more than it saves, and each file wants a plan of its own.
+_SETTINGS = text(
+    "SET LOCAL jit = off; SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_custom_plan; "
+    f"SET LOCAL work_mem = '{_HASHED_MB}MB'"
+)
+# One name for both. It goes with the tables, when the transaction ends.
+_VERDICT = text(
+    """
+    CREATE TEMPORARY VIEW verdict AS
+    SELECT 'payment' AS line_type, reference, 1::bigint AS ordinal, number, happened_on, payout, amount AS their_amount,
+           currency AS their_currency, our_id, payment_id, 'succeeded' AS state, true AS applied, gateway_on, cohort_on,
+           amount AS our_amount, currency AS our_currency, 'matched' AS class, gateway_on <> happened_on AS dated_apart,
+           false AS disputed
+    FROM pair WHERE plain
+    UNION ALL
+    SELECT line_type, reference, ordinal, number, happened_on, payout, their_amount, their_currency, our_id, payment_id, state,
+           applied, gateway_on, cohort_on, our_amount, our_currency, class, dated_apart, disputed
+    FROM apart
+    """
+)
 _COVERED = statement(
     "SELECT count(*) = :grace_days FROM generate_series(1, :grace_days) AS after WHERE EXISTS (SELECT FROM settlement "
     "WHERE gateway_account_id = :account_id AND superseded_by_id IS NULL "
@@ -68,24 +93,36 @@ _LATER = statement(_NEAR + " period_on BETWEEN :last_on + 1 AND :last_on + 31")
 # Money given back counts against money taken, as in the file's own sum.
 _COUNTS = text(
     """
-    SELECT class, count(*) AS count, coalesce(sum(coalesce(our_amount, their_amount)), 0)::bigint AS amount,
-           count(number) AS lines, count(our_id) AS attempts,
-           coalesce(sum(our_amount * CASE line_type WHEN 'refund' THEN -1 ELSE 1 END), 0)::bigint AS confirmed,
-           coalesce(sum(their_amount) FILTER (WHERE line_type = 'payment'), 0)::bigint
-             - coalesce(sum(their_amount) FILTER (WHERE line_type IN ('refund', 'reversal')), 0)::bigint AS listed,
-           count(*) FILTER (WHERE dated_apart) AS dated_apart
-    FROM verdict GROUP BY class ORDER BY class
+    WITH counted AS (
+      SELECT 'matched' AS class, count(*) AS count, sum(amount) AS amount, count(*) AS lines, count(*) AS attempts,
+             sum(amount) AS confirmed, sum(amount) AS listed, count(*) FILTER (WHERE gateway_on <> happened_on) AS dated_apart
+      FROM pair WHERE plain HAVING count(*) > 0
+      UNION ALL
+      SELECT class, count(*), sum(coalesce(our_amount, their_amount)), count(number), count(our_id),
+             coalesce(sum(our_amount * CASE line_type WHEN 'refund' THEN -1 ELSE 1 END), 0),
+             coalesce(sum(their_amount) FILTER (WHERE line_type = 'payment'), 0)
+               - coalesce(sum(their_amount) FILTER (WHERE line_type IN ('refund', 'reversal')), 0),
+             count(*) FILTER (WHERE dated_apart)
+      FROM apart GROUP BY class
+    )
+    SELECT class, sum(count)::bigint AS count, sum(amount)::bigint AS amount, sum(lines)::bigint AS lines,
+           sum(attempts)::bigint AS attempts, sum(confirmed)::bigint AS confirmed, sum(listed)::bigint AS listed,
+           sum(dated_apart)::bigint AS dated_apart
+    FROM counted GROUP BY class ORDER BY class
     """
 )
 
 
 def match(session: Session, scope: Scope) -> None:
-    """Fill the temporary table `verdict`, which lives until the transaction ends."""
-    # Hashing beats sorting here, and compiling costs more than it saves.
-    session.execute(text("SET LOCAL jit = off; SET LOCAL enable_mergejoin = off"))
+    """Fill `verdict`, which lives until the transaction ends."""
+    session.execute(_SETTINGS)
     covered = session.scalar(_COVERED, scope.binds())
-    session.execute(_MATCH, {**scope.binds(), **_named("earlier", session.execute(_EARLIER, scope.binds())), "covered": covered})
-    session.execute(text("SET LOCAL enable_mergejoin TO DEFAULT; SET LOCAL default_statistics_target = 10; ANALYZE verdict"))
+    binds = {**scope.binds(), **_named("earlier", session.execute(_EARLIER, scope.binds())), "covered": covered}
+    session.execute(_PAIR, binds)
+    session.execute(text("SET LOCAL default_statistics_target = 10; ANALYZE pair"))
+    session.execute(_MATCH, binds)
+    session.execute(text("ANALYZE apart; SET LOCAL enable_mergejoin TO DEFAULT"))
+    session.execute(_VERDICT)
 
 
 def later(session: Session, scope: Scope) -> dict[str, Any]:

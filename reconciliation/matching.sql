@@ -1,5 +1,5 @@
 -- The lines of one settlement held against the attempts with confirmed money and the refunds that were sent: one row, and one
--- class, for every one of them.
+-- class, for every one of them but for those pairs that agree in everything (`pair`, made by pairing.sql).
 --
 -- :settlement_id, :part, :account_id   the settlement, the table its lines are in, its gateway account
 -- :first_on, :last_on                  the days it covers
@@ -55,7 +55,7 @@ WITH accepted AS (
   JOIN settlement_line AS line USING (part, settlement_id, number)
   JOIN settlement AS file ON file.id = line.settlement_id
   WHERE file.gateway_account_id = :account_id AND file.superseded_by_id IS NULL
-), named AS NOT MATERIALIZED (
+), named AS MATERIALIZED (
   -- Any other line without our reference is found by the gateway's own number, and else stands for itself.
   SELECT line.line_type, line.number, line.amount, line.currency, line.happened_on, line.payout,
          coalesce(
@@ -66,7 +66,8 @@ WITH accepted AS (
          ) AS reference
   FROM settlement_line AS line
   WHERE line.part = :part AND line.settlement_id = :settlement_id AND line.line_type <> 'refund'
-), listed AS NOT MATERIALIZED (
+    AND (line.line_type <> 'payment' OR line.number IN (SELECT number FROM pair WHERE NOT plain AND number IS NOT NULL))
+), listed AS MATERIALIZED (
   SELECT line_type, number, amount, currency, happened_on, payout, reference FROM named
   UNION ALL
   SELECT 'refund', number, amount, currency, happened_on, payout, reference FROM refund_lines WHERE settlement_id = :settlement_id
@@ -97,7 +98,7 @@ WITH accepted AS (
   SELECT id AS our_id, 'payment' AS line_type, reference, 1::bigint AS ordinal,
          payment_id, state, applied, confirmed AS amount, currency, gateway_on, cohort_on
   FROM attempt
-  WHERE gateway_account_id = :account_id AND confirmed IS NOT NULL AND gateway_on BETWEEN :first_on AND :last_on
+  WHERE id IN (SELECT our_id FROM pair WHERE NOT plain AND our_id IS NOT NULL)
   UNION ALL
   -- Requests to give back: those of these days that were accepted, and any, whatever became of it, that the settlement names.
   SELECT sent.id, 'refund', sent.reference, 1, refund.payment_id, sent.state, false, refund.amount, refund.currency,
@@ -134,9 +135,6 @@ WITH accepted AS (
 ), classified AS (
   SELECT sides.*,
     CASE
-      -- What nearly all are is asked first. Money is compared to the last unit; only dates have a tolerance.
-      WHEN line_type = 'payment' AND state = 'succeeded' AND our_amount = their_amount AND our_currency = their_currency
-        AND abs(happened_on - gateway_on) <= 1 AND gateway_on BETWEEN :first_on - greatest(1, :grace_days) AND :last_on + 1 THEN 'matched'
       -- Only the hub has it.
       WHEN number IS NULL AND state = 'reversed' THEN 'reversed'
       WHEN number IS NULL AND (
@@ -157,7 +155,7 @@ WITH accepted AS (
         WHERE attempt.gateway_account_id = :account_id AND attempt.reference = sides.reference
           AND attempt.confirmed = sides.their_amount) THEN 'reversed'
       WHEN our_id IS NULL THEN 'missing_at_hub'
-      -- Both have it.
+      -- Both have it. Money is compared to the last unit; only dates have a tolerance.
       WHEN our_currency <> their_currency THEN 'currency_differs'
       WHEN line_type = 'refund' AND state <> 'accepted' THEN 'refund_unknown'
       WHEN line_type = 'refund' AND our_amount <> their_amount THEN 'refund_amount_differs'

@@ -69,7 +69,8 @@ class SettlementLine(Base):
 
     It names its settlement without a foreign key: both are never deleted, a law holds them together, and a check per row would cost
     more than writing the row. A large file has a table of lines to itself, a partition of this one: it is written without indexes
-    and joins the others when it is whole (`open_settlement_part`, `close_settlement_part`).
+    and joins the others when it is whole (`open_settlement_part`, `close_settlement_part`). No two lines of a settlement have one
+    number: each table has an index that says so.
     """
 
     __tablename__ = "settlement_line"
@@ -154,10 +155,17 @@ class Proof(Base):
 
     The last word of a settlement about a line holds, as long as the settlement counts. Every proof is written by a join of the rows
     it names, none of which is ever deleted: a law holds them together in place of four foreign keys, whose checks would triple the
-    time of a run.
+    time of a run. Nor is there a key: they lie in the order of runs and payments, and a BRIN index finds them by it.
     """
 
     __tablename__ = "proof"
+    __table_args__ = (
+        Index(
+            "ix_proof", "run_id", "payment_line_id", postgresql_using="brin",
+            postgresql_ops={"run_id": "uuid_minmax_multi_ops", "payment_line_id": "uuid_minmax_multi_ops"},
+            postgresql_with={"pages_per_range": 32, "autosummarize": True},
+        ),
+    )  # fmt: skip
 
     payment_line_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     run_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -177,7 +185,7 @@ class RunTotal(Base):
     __tablename__ = "run_total"
     __table_args__ = (Index("ix_run_total_day", "business_on"),)
 
-    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    run_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     payout: Mapped[str] = mapped_column(primary_key=True)
     """As the lines call it; empty where they do not."""
     agency_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -31,7 +31,7 @@ LARGE = 16 * 1024 * 1024
 """From so many bytes on, a file has a table of lines to itself."""
 LONGEST = timedelta(days=366)
 _log = log.get(__name__)
-_COLUMNS = ", ".join(("settlement_id", *Line._fields))
+_COLUMNS = ", ".join(Line._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _rejects(session: Session, settlement: Settlement) -> tuple[Reject, ...]:
 
 def _begin(hub: Hub, session: Session, account: GatewayAccount, period: tuple[date, date], file: Received) -> Settlement:
     settlement_id = ids.new_id()
-    part = session.scalar(text("SELECT open_settlement_part()")) if file.size >= LARGE else 0
+    part = session.scalar(text("SELECT open_settlement_part(:id)"), {"id": settlement_id}) if file.size >= LARGE else 0
     settlement = Settlement(
         id=settlement_id, gateway_account_id=account.id, kind=KIND, period_on=period[0], until_on=period[1], digest=file.digest,
         file_name=file.name or f"settlement-{period[0]}.csv", mapping=account.mapping, currency=account.currency,
@@ -140,8 +140,10 @@ def _copy(session: Session, settlement: Settlement, batches: Iterable[Batch]) ->
     """Stream lines into the table; an error on the way takes the whole transaction with it."""
     connection = session.connection().connection.driver_connection
     assert connection is not None  # noqa: S101 - a session that is in a transaction has one
-    key, table = str(settlement.id), f"parts.settlement_line_{settlement.part}" if settlement.part else "settlement_line"
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN") as copy:
+    own = f"COPY parts.settlement_line_{settlement.part} ({_COLUMNS}) FROM STDIN (FREEZE)"
+    shared = f"COPY settlement_line (settlement_id, {_COLUMNS}) FROM STDIN"
+    key = "" if settlement.part else f"{settlement.id}\t"
+    with connection.cursor() as cursor, cursor.copy(own if settlement.part else shared) as copy:
         for batch in batches:
             copy.write(batch.copy_text(key))
 

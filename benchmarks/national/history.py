@@ -1,4 +1,4 @@
-"""The nation's payments: written month by month per gateway account, and the file in which each gateway lists them."""
+"""The nation's payments: written month by month per gateway account, the file in which each gateway lists them, and the bank's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.types import BigInteger, Date, Uuid
 
 from benchmarks.stage import PORTAL, Stage
+from payhub.agencies.calendar import working_days_after
 from payhub.registers import in_force
 
 HERE = Path(__file__).parent
@@ -22,11 +24,14 @@ AGENCIES = 500
 EVERY = 1000
 PLANTED = {
     "missing_at_gateway": 1, "amount_differs": 2, "missing_at_hub": 3, "currency_differs": 4, "duplicate_at_gateway": 5, "late": 6,
-    "reversed": 7,
+    "reversed": 7, "fee_differs": 8,
 }  # fmt: skip
 """Which of each thousand payments of a month is made to differ, and how."""
 _ACCOUNTS = ("vnpay-main", "momo-main", "zalopay-main")
 _FEES = ("LP-LLTP", "P-CHUNGTHUC")
+_WITHHELD = 1_100
+"""What a gateway keeps of each payment, dong."""
+BANK = "thu-ho"
 _SEED = text((HERE / "seeding.sql").read_text(encoding="utf-8")).bindparams(
     bindparam("slice", type_=BigInteger), bindparam("payments", type_=BigInteger), bindparam("days", type_=BigInteger),
     bindparam("first_on", type_=Date), bindparam("portal_id", type_=Uuid), bindparam("account_id", type_=Uuid),
@@ -52,6 +57,15 @@ class Month:
         return self.payments // EVERY
 
 
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What the bank shows of one account's month: all that was listed in dong, less the fees, on the first working day after it."""
+
+    account: str
+    on: date
+    amount: int
+
+
 def months(stage: Stage, payments: int, count: int) -> list[Month]:
     """Divide so many payments among the accounts and so many months, the newest of which ended long ago."""
     accounts, folder = stage.hub.registers.gateway_accounts, stage.folder
@@ -66,8 +80,8 @@ def months(stage: Stage, payments: int, count: int) -> list[Month]:
     return found
 
 
-def write(stage: Stage, wanted: Sequence[Month]) -> None:
-    """Write the payments of these months and their files. Nothing else may run meanwhile."""
+def write(stage: Stage, wanted: Sequence[Month]) -> list[Path]:
+    """Write the payments of these months and their files; return the bank's statements. Nothing else may run meanwhile."""
     _registers(stage)
     portal = next(portal for portal in stage.hub.registers.portals.values() if portal.code == PORTAL)
 
@@ -87,7 +101,9 @@ def write(stage: Stage, wanted: Sequence[Month]) -> None:
         connection.execute(text("VACUUM (ANALYZE, PARALLEL 2)"))
         connection.execute(text("CHECKPOINT"))
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda month: _list(stage, month), wanted))
+        paid = list(pool.map(lambda month: _list(stage, month), wanted))
+    balances = [0]
+    return [_state(stage, list(of), balances) for _, of in groupby(paid, key=lambda each: (each.on.year, each.on.month))]
 
 
 def _registers(stage: Stage) -> None:
@@ -109,6 +125,12 @@ def _registers(stage: Stage) -> None:
             ],
         )
         connection.execute(text("UPDATE gateway_account SET mapping = 'layout'"))
+        connection.execute(text("UPDATE bank_account SET statements = 'mt940'"))
+        terms = (
+            "UPDATE gateway_terms SET fee_fixed = :fee, payout_text = account.code FROM gateway_account AS account "
+            "WHERE account.id = gateway_account_id"
+        )
+        connection.execute(text(terms), {"fee": _WITHHELD})
         connection.execute(text("UPDATE register_version SET version = version + 1"))
 
 
@@ -130,12 +152,12 @@ _AGENCY_ROWS = (
 )
 
 
-def _list(stage: Stage, month: Month) -> None:
+def _list(stage: Stage, month: Month) -> Paid:
     """Write the file of a month, the trailer last."""
     query = (HERE / "listing.sql").read_text(encoding="utf-8").format(
-        account_id=month.account_id, first_on=month.first_on, last_on=month.last_on, **PLANTED
+        account_id=month.account_id, first_on=month.first_on, last_on=month.last_on, fee=_WITHHELD, **PLANTED
     )  # fmt: skip
-    count, total = 0, 0
+    count, total, net = 0, 0, 0
     connection = stage.engine.raw_connection()
     try:
         with connection.cursor() as cursor, month.file.open("wb") as out:  # type: ignore[attr-defined] # psycopg's own
@@ -143,15 +165,31 @@ def _list(stage: Stage, month: Month) -> None:
             out.write(_HEADER)
             with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)") as rows:
                 for block in rows:
-                    for row in _rows(bytes(block)):
-                        count, total = count + 1, total + row
+                    for amount, fee, currency in _rows(bytes(block)):
+                        count, total = count + 1, total + amount
+                        net += amount - fee if currency == b"VND" else 0
                     out.write(block)
             out.write(f"TONG,{count},{total},,,,,\n".encode())
     finally:
         connection.close()
+    return Paid(month.account, working_days_after(stage.hub.registers, "kbnn", month.last_on, 1), net)
 
 
-def _rows(block: bytes) -> Iterator[int]:
-    """Yield the amounts in whole rows."""
+def _rows(block: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the amount, fee and currency of whole rows."""
     for row in block.splitlines():
-        yield int(row.split(b",")[5])
+        cells = row.split(b",")
+        yield int(cells[5]), int(cells[6]), cells[7]
+
+
+def _state(stage: Stage, paid: Sequence[Paid], balances: list[int]) -> Path:
+    """Write the bank's MT940 of one month, which goes on from the last balance."""
+    first_on = paid[0].on.replace(day=1)
+    last_on = first_on.replace(day=calendar.monthrange(first_on.year, first_on.month)[1])
+    rows = [f":20:{first_on:%Y%m}", ":25:1000000001", f":28C:{first_on:%m}/1", f":60F:C{first_on:%y%m%d}VND{balances[-1]},"]
+    for each in paid:
+        rows += [f":61:{each.on:%y%m%d}{each.on:%m%d}C{each.amount},NTRFNONREF//{each.account}", f":86:{each.account}"]
+    balances.append(balances[-1] + sum(each.amount for each in paid))
+    file = stage.folder / f"{BANK}-{first_on}.txt"
+    file.write_bytes("\r\n".join([*rows, f":62F:C{last_on:%y%m%d}VND{balances[-1]},", ""]).encode("ascii"))
+    return file

@@ -29,6 +29,10 @@ from reconciliation.totals import agency_totals
 Say = Callable[[str], None]
 BYTES_EACH = 3_300
 """What one payment takes on the disk, its file, its line, its proof and the log included."""
+TUNED = {
+    "shared_buffers": "1GB", "wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "8GB", "checkpoint_timeout": "30min",
+}  # fmt: skip
+"""PostgreSQL on one machine that nothing is replicated from: room for the rows at work, and no log of tables made with them."""
 _WORKERS = 2
 _ARRIVALS_PER_S = 15.0
 _WARM_UP_S = 3.0
@@ -67,14 +71,15 @@ def measure(root: Path, home: Path, payments: int, months: int, listened_s: floa
     free, needed = shutil.disk_usage(home).free, payments * BYTES_EACH
     if free < needed:
         raise NoRoom(f"{home} has {free / 2**30:.0f} GiB free, and {needed / 2**30:.0f} GiB are needed")
-    with stores(root, home, replace(FULL, workers=2)) as stage:
+    with stores(root, home, replace(FULL, workers=2), TUNED) as stage:
         wanted = history.months(stage, payments, months)
         say(f"writing {sum(month.payments for month in wanted):,} payments and their files")
         began = time.monotonic()
-        history.write(stage, wanted)
+        statements = history.write(stage, wanted)
         seeded_s = time.monotonic() - began
-        say("first pass: import, match, prove")
-        first = _pass(stage, [_file(month) for month in wanted])
+        say("first pass: import, match, prove, hold against the bank")
+        files = [_file(month) for month in wanted]
+        first = _pass(stage, [*files, *({"statement": str(path), "bank": history.BANK} for path in statements)])
         say("looking at what was found")
         planted, found = _compare(stage, wanted)
         rows = _rows(stage)
@@ -98,6 +103,7 @@ def measure(root: Path, home: Path, payments: int, months: int, listened_s: floa
             "seeding_seconds": round(seeded_s, 1),
             "workers": first.workers,
             "cpu_s": first.cpu_s,
+            "settings": TUNED,
             "machine": machine.facts(stage.engine),
         }
 
@@ -133,6 +139,8 @@ def _pass(stage: Stage, files: Sequence[Mapping[str, Any]]) -> Pass:
 def _compare(stage: Stage, wanted: Sequence[Month]) -> tuple[dict[str, int], dict[str, int]]:
     """Return what was planted and found of each kind; raise where the very payments differ."""
     planted = dict.fromkeys(PLANTED, sum(month.planted for month in wanted))
+    # What is listed in another currency is to be paid over in it, and never is.
+    planted["payout_missing"] = len(wanted)
     with stage.engine.connect() as connection:
         connection.execute(text("SET statement_timeout = 0"))
         counted = connection.execute(text("SELECT kind, count(*) AS count FROM discrepancy GROUP BY kind"))
@@ -143,12 +151,13 @@ def _compare(stage: Stage, wanted: Sequence[Month]) -> tuple[dict[str, int], dic
                 "SELECT discrepancy.kind, discrepancy.key FROM discrepancy LEFT JOIN attempt "
                 "ON attempt.gateway_account_id = discrepancy.gateway_account_id "
                 "AND attempt.reference = rtrim(discrepancy.evidence ->> 'reference', 'X') "
-                "LEFT JOIN payment ON payment.id = attempt.payment_id "
-                f"WHERE right(payment.reference, 7)::int % 1000 IS DISTINCT FROM CASE discrepancy.kind {cases} END LIMIT 5"
+                "LEFT JOIN payment ON payment.id = attempt.payment_id WHERE discrepancy.kind <> 'payout_missing' "
+                f"AND right(payment.reference, 7)::int % 1000 IS DISTINCT FROM CASE discrepancy.kind {cases} END LIMIT 5"
             )
         ).all()
-    if found != planted or strange:
-        raise FoundOtherwise(f"found {found} where {planted} was planted; others: {strange}")
+        banked = connection.scalar(text("SELECT count(*) FROM payout_state WHERE state = 'banked' AND currency = 'VND'"))
+    if found != planted or strange or banked != len(wanted):
+        raise FoundOtherwise(f"found {found} where {planted} was planted, {banked} payouts banked; others: {strange}")
     return planted, found
 
 

@@ -1,17 +1,20 @@
--- Payments paid in one month through one gateway account, one line each, with what the books want of them; the same id serves in
--- every table. One in a thousand (place 7) was reversed after it was paid.
+-- Payments paid in one month through one gateway account, one line each, with what the books want of them, in the order of time, as
+-- their ids are; the same id serves in every table. One in a thousand (place 7) was reversed after it was paid.
 --
 -- :slice     makes ids and references apart from those of other months and accounts
 -- :payments  how many;  :first_on, :days  the month
 WITH made AS MATERIALIZED (
-  SELECT k, ('01' || lpad(to_hex(:slice), 6, '0') || '-0000-7000-8000-' || lpad(to_hex(k), 12, '0'))::uuid AS id,
+  SELECT k,
+         (lpad(to_hex((extract(epoch FROM moment.at) * 1000)::bigint), 12, '0') || '70008' || lpad(to_hex(:slice), 3, '0')
+           || lpad(to_hex(k), 12, '0'))::uuid AS id,
          'PH' || lpad(to_hex(:slice * 10000000 + k), 12, '0') AS reference,
          lpad((:slice * 10000000 + k)::text, 12, '0') AS number,
-         50000 + (k % 97) * 1000 AS amount, k % 1000 = 7 AS reversed, agency.id AS agency_id, agency.account_id AS collecting_account_id,
-         fee.id AS fee_id, fee.kind, fee.budget_line, fee.retention_bp, day.on_ AS on_,
-         (day.on_::timestamp + (5 + (k * 7919 % 50000)) * interval '1 second') AT TIME ZONE 'Asia/Ho_Chi_Minh' AS at
+         50000 + ((k + :slice * 31) % 97) * 1000 AS amount, k % 1000 = 7 AS reversed, agency.id AS agency_id, agency.account_id AS collecting_account_id,
+         fee.id AS fee_id, fee.kind, fee.budget_line, fee.retention_bp,
+         (moment.at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS on_, moment.at
   FROM generate_series(1, :payments) AS k
-  CROSS JOIN LATERAL (SELECT :first_on + ((k - 1) * :days / :payments)::int AS on_) AS day
+  CROSS JOIN LATERAL (
+    SELECT ((:first_on)::timestamp + k * (:days * interval '1 day' / (:payments + 1))) AT TIME ZONE 'Asia/Ho_Chi_Minh' AS at) AS moment
   JOIN national_agency AS agency ON agency.place = k % 500
   JOIN national_fee AS fee ON fee.place = k % 2
 ), payments AS (
@@ -38,7 +41,7 @@ WITH made AS MATERIALIZED (
   SELECT made.*, fact.name AS fact, fact.sign, fact.journal_id
   FROM made CROSS JOIN LATERAL (VALUES
     ('applied', 1, made.id),
-    ('applied_reversed', -1, ('02' || substr(made.id::text, 3))::uuid)) AS fact (name, sign, journal_id)
+    ('applied_reversed', -1, overlay(made.id::text PLACING '9' FROM 20)::uuid)) AS fact (name, sign, journal_id)
   WHERE fact.sign = 1 OR made.reversed
 ), journals AS (
   INSERT INTO journal (id, fact, gateway_account_id, payment_id, attempt_id, cohort_on, business_on, recorded_at)

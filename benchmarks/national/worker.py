@@ -18,6 +18,7 @@ from payhub import settings
 from payhub.app import registry
 from payhub.clock import SystemClock
 from reconciliation import runs
+from reconciliation.banking.statements import import_statement
 from reconciliation.settlements import import_settlement
 
 
@@ -32,6 +33,10 @@ def main() -> None:
     import_s = run_s = 0.0
     for file in files[place::workers]:
         began = time.perf_counter()
+        if "statement" in file:
+            with Path(file["statement"]).open("rb") as source:
+                import_statement(hub, file["bank"], "statement", "", source)
+            continue
         run_id = file.get("run")
         if run_id is None:
             with Path(file["path"]).open("rb") as source:

@@ -11,25 +11,26 @@ from reconciliation.matching import Scope, statement
 _FIND = statement(
     """
     INSERT INTO finding (kind, key, "on", amount, currency, gateway_account_id, payment_id, evidence)
-    SELECT 'fee_differs', :account_code || '/payment/' || wrong.reference, wrong.day, abs(wrong.fee - wrong.expected),
-           wrong.currency, CAST(:account_id AS uuid), wrong.payment_id,
-           jsonb_build_object('reference', wrong.reference, 'amount', wrong.amount, 'fee', wrong.fee, 'tariff', wrong.expected,
+    SELECT 'fee_differs', :account_code || '/payment/' || verdict.reference, wrong.day, abs(wrong.fee - wrong.expected),
+           wrong.currency, CAST(:account_id AS uuid), verdict.payment_id,
+           jsonb_build_object('reference', verdict.reference, 'amount', wrong.amount, 'fee', wrong.fee, 'tariff', wrong.expected,
                               'terms', wrong.valid_from)
     FROM (
-      SELECT verdict.reference, verdict.payment_id, line.fee, line.amount, line.currency, tariff.valid_from,
+      SELECT line.number, line.fee, line.amount, line.currency, tariff.valid_from,
              greatest(:first_on, least(:last_on, line.happened_on)) AS day,
              least(greatest(
                line.amount / 10000 * coalesce(fee_bp, 0) + (line.amount % 10000 * coalesce(fee_bp, 0) + 5000) / 10000
                  + coalesce(fee_fixed, 0), fee_minimum), fee_maximum) AS expected
-      FROM verdict JOIN settlement_line AS line
-        ON line.part = :part AND line.settlement_id = :settlement_id AND line.number = verdict.number
+      FROM settlement_line AS line
       JOIN (
         SELECT valid_from, fee_bp, fee_fixed, fee_minimum, fee_maximum,
                lead(valid_from, 1, 'infinity') OVER (ORDER BY valid_from) AS ends_on
         FROM gateway_terms WHERE gateway_account_id = :account_id
       ) AS tariff ON line.happened_on >= tariff.valid_from AND line.happened_on < tariff.ends_on
-      WHERE verdict.class IN ('matched', 'late') AND verdict.line_type = 'payment' AND (fee_bp IS NOT NULL OR fee_fixed IS NOT NULL)
+      WHERE line.part = :part AND line.settlement_id = :settlement_id AND line.line_type = 'payment'
+        AND (fee_bp IS NOT NULL OR fee_fixed IS NOT NULL)
     ) AS wrong
+    JOIN verdict ON verdict.number = wrong.number AND verdict.class IN ('matched', 'late')
     WHERE wrong.fee <> wrong.expected
     """
 )

@@ -26,13 +26,17 @@ _ADD_UP = text(
     SELECT :settlement_id, coalesce(payout, :days), currency, :account_id, payout IS NOT NULL, lines, gross, refunds, reversals,
            fees, adjustments, gross - refunds - reversals - fees + adjustments, :due_on, :awaited_until
     FROM (
-      SELECT payout, currency, count(*) AS lines,
+      SELECT payout, currency, sum(lines) AS lines,
              coalesce(sum(amount) FILTER (WHERE line_type = 'payment'), 0) AS gross,
              coalesce(sum(amount) FILTER (WHERE line_type = 'refund'), 0) AS refunds,
              coalesce(sum(amount) FILTER (WHERE line_type = 'reversal'), 0) AS reversals,
              sum(fee) + coalesce(sum(amount) FILTER (WHERE line_type = 'fee'), 0) AS fees,
              coalesce(sum(amount) FILTER (WHERE line_type = 'adjustment'), 0) AS adjustments
-      FROM settlement_line WHERE part = :part AND settlement_id = :settlement_id GROUP BY payout, currency
+      FROM (
+        SELECT payout, currency, line_type, count(*) AS lines, sum(amount) AS amount, sum(fee) AS fee FROM settlement_line
+        WHERE part = :part AND settlement_id = :settlement_id GROUP BY payout, currency, line_type
+      ) AS kinds
+      GROUP BY payout, currency
     ) AS added
     ON CONFLICT (settlement_id, reference, currency) DO UPDATE
       SET lines = excluded.lines, gross = excluded.gross, refunds = excluded.refunds, reversals = excluded.reversals,

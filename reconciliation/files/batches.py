@@ -44,17 +44,17 @@ class Batch:
         )  # fmt: skip
         return list(map(Line._make, columns))
 
-    def copy_text(self, *before: str, columns: Sequence[str] = Line._fields) -> bytes:
-        """Return the rows in the text format of PostgreSQL's COPY: what stands `before` in each, then the columns."""
-        given: list[Iterable[str]] = [repeat(text) for text in before]
-        given += map(self._texts, columns)
-        rows = "\n".join(map("\t".join, zip(*given, strict=False)))
-        return f"{rows}\n".encode() if rows else b""
+    def copy_text(self, before: str = "") -> bytes:
+        """Return the rows in the text format of PostgreSQL's COPY: what stands `before` in each, then its columns."""
+        rows = f"\n{before}".join(map("\t".join, zip(*map(self._texts, Line._fields), strict=False)))
+        return f"{before}{rows}\n".encode() if rows else b""
 
     def _texts(self, column: str) -> Iterable[str]:
         match column:
-            case "number" | "amount" | "fee":
+            case "number" | "amount":
                 return map(str, getattr(self, column))
+            case "fee":
+                return map(str, self.fee) if any(self.fee) else repeat("0")
             case "happened_at":
                 return _nulls(self.happened.instant_texts())
             case "happened_on":
@@ -79,5 +79,8 @@ def of_lines(lines: Sequence[Line], happened: Known) -> Batch:
     return Batch(number, line_type, texts[0], texts[1], amount, fee, currency, happened, texts[2], texts[3])
 
 
-def _nulls(column: Sequence[str | None]) -> Sequence[str]:
-    return [each or NULL for each in column]
+def _nulls(column: Sequence[str | None]) -> Iterable[str]:
+    """Return a column with what is none written so; most columns have it everywhere or nowhere."""
+    if not any(column):
+        return repeat(NULL)
+    return column if all(column) else [each or NULL for each in column]  # type: ignore[return-value] # all are texts

@@ -24,7 +24,7 @@ from reconciliation.files.sources import Source
 from reconciliation.files.statements import Gathering, StatementBatch
 from reconciliation.files.times import Known
 
-_FEW = 50
+_FEW = 12
 """So many rows are read one by one rather than cut in halves."""
 
 

@@ -92,7 +92,7 @@ def outcome(body: bytes, mapping, *, by_columns: bool):
     try:
         for batch in read:
             lines += batch.lines
-            copied += batch.copy_text("key")
+            copied += batch.copy_text("key\t")
     except SettlementRefused as refused:
         return lines, refused.code, refused.facts
     assert_copied(copied, lines)
