@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -162,19 +162,23 @@ _OVER = statement(
       AND NOT EXISTS (SELECT FROM finding WHERE finding.kind = owned.kind AND finding.key = owned.key)
     """
 )
+_ELSEWHERE = statement("SELECT DISTINCT gateway_on FROM apart WHERE gateway_on NOT BETWEEN :first_on AND :last_on ORDER BY 1")
 # Other files whose outcome this settlement may have changed, being new: near ones, those of the days its payments and refunds
-# belong to, and those that list the same references. Refunds may be listed by their orders', so there every file of the day counts.
+# belong to, those that list payments of its days, and later ones that list the same references. Refunds may be listed by their
+# orders', so there every file of the day counts.
 _TOUCHED = statement(
     """
     SELECT other.id FROM settlement AS other
     WHERE other.gateway_account_id = :account_id AND other.superseded_by_id IS NULL AND other.id <> :settlement_id AND (
       other.period_on <= :last_on + :neighbours AND other.until_on >= :first_on - :neighbours
       OR EXISTS (
-        SELECT FROM (SELECT DISTINCT gateway_on FROM verdict WHERE gateway_on NOT BETWEEN :first_on AND :last_on) AS elsewhere
-        WHERE elsewhere.gateway_on BETWEEN other.period_on AND other.until_on)
+        SELECT FROM unnest(CAST(:elsewhere AS date[])) AS day WHERE day BETWEEN other.period_on AND other.until_on)
+      OR EXISTS (
+        SELECT FROM run CROSS JOIN LATERAL unnest(run.elsewhere) AS day
+        WHERE run.settlement_id = other.id AND run.state = 'done' AND day BETWEEN :first_on AND :last_on)
       OR other.id IN (
         SELECT line.settlement_id FROM settlement_line AS line
-        JOIN verdict ON verdict.reference = line.reference AND verdict.line_type = line.line_type AND verdict.number IS NOT NULL
+        JOIN apart ON apart.reference = line.reference AND apart.line_type = line.line_type AND apart.number IS NOT NULL
         WHERE line.part = ANY (:later_parts) AND line.settlement_id = ANY (:later))
       OR other.id IN (
         SELECT again.settlement_id FROM settlement AS file
@@ -202,7 +206,12 @@ def tell(session: Session, registers: Registers, scope: Scope, run_id: uuid.UUID
     discrepancies.resolve(session, over, act="closed by run", actor=f"run {run_id}", now=now, data=by)
 
 
-def touched(session: Session, scope: Scope) -> Sequence[Settlement]:
-    """Return the settlements of other days whose outcome this one, being new, may have changed."""
-    wanted = list(session.scalars(_TOUCHED, {**scope.binds(), **matching.later(session, scope)}))
+def elsewhere(session: Session, scope: Scope) -> list[date]:
+    """Return the days other than its own to which payments and refunds belong that the settlement lists."""
+    return list(session.scalars(_ELSEWHERE, scope.binds()))
+
+
+def touched(session: Session, scope: Scope, days: Sequence[date]) -> Sequence[Settlement]:
+    """Return the settlements of other days whose outcome this one, being new, may have changed; `days` are those `elsewhere`."""
+    wanted = list(session.scalars(_TOUCHED, {**scope.binds(), **matching.later(session, scope), "elsewhere": list(days)}))
     return session.scalars(select(Settlement).where(Settlement.id.in_(wanted)).order_by(Settlement.period_on)).all()

@@ -72,15 +72,33 @@ WITH accepted AS (
   UNION ALL
   SELECT 'refund', number, amount, currency, happened_on, payout, reference FROM refund_lines WHERE settlement_id = :settlement_id
 ), repeated AS MATERIALIZED (
-  -- Identities that the settlement of earlier days lists already.
-  SELECT DISTINCT line_type, reference FROM listed
-  WHERE EXISTS (
-      SELECT FROM settlement_line AS first
-      WHERE first.part = ANY (:earlier_parts) AND first.settlement_id = ANY (:earlier)
-        AND first.line_type <> 'refund' AND first.line_type = listed.line_type AND first.reference = listed.reference)
-    OR listed.line_type = 'refund' AND EXISTS (
+  -- Identities that another settlement lists, and that count there: a payment in that of its own days, and what is not in that in the
+  -- first that lists it. Those looked up here are few.
+  SELECT DISTINCT line_type, reference
+  FROM (
+    SELECT line_type, reference,
+           CASE line_type WHEN 'payment' THEN (
+             SELECT gateway_on FROM attempt
+             WHERE gateway_account_id = :account_id AND attempt.reference = listed.reference AND confirmed IS NOT NULL)
+           END AS own_on
+    FROM listed OFFSET 0
+  ) AS each
+  WHERE CASE
+    WHEN own_on BETWEEN :first_on AND :last_on THEN false
+    WHEN line_type = 'refund' THEN EXISTS (
       SELECT FROM refund_lines AS first
-      WHERE first.reference = listed.reference AND first.until_on BETWEEN :first_on - 31 AND :first_on - 1)
+      WHERE first.reference = each.reference AND first.until_on BETWEEN :first_on - 31 AND :first_on - 1)
+    ELSE (
+      SELECT first.number FROM settlement_line AS first
+      WHERE first.part = ANY (:earlier_parts) AND first.settlement_id = ANY (:earlier)
+        AND first.line_type = each.line_type AND first.reference = each.reference
+      LIMIT 1) IS NOT NULL
+    OR (
+      SELECT line.number FROM settlement AS own JOIN settlement_line AS line ON line.part = own.part AND line.settlement_id = own.id
+      WHERE own.gateway_account_id = :account_id AND own.superseded_by_id IS NULL AND own_on BETWEEN own.period_on AND own.until_on
+        AND line.line_type = 'payment' AND line.reference = each.reference
+      LIMIT 1) IS NOT NULL
+    END
 ), several AS MATERIALIZED (
   -- Identities that it lists more than once.
   SELECT line_type, reference FROM listed GROUP BY line_type, reference HAVING count(*) > 1

@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy import ARRAY, CHAR, CheckConstraint, Date, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
@@ -146,6 +146,8 @@ class Run(Base):
     error: Mapped[str | None]
     corrections: Mapped[int] = mapped_column(server_default=text("0"))
     """How many rows of its settlement had been corrected by then."""
+    elsewhere: Mapped[list[date]] = mapped_column(ARRAY(Date()), server_default=text("'{}'"))
+    """Days other than its own to which payments and refunds belong that its settlement lists."""
     counts: Mapped[dict[str, Any]]
     """Class of a line to {count, amount}: every line of both sides is in exactly one."""
 

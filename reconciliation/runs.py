@@ -40,6 +40,7 @@ def ask_run(session: Session, settlement: Settlement, now: datetime) -> uuid.UUI
     run = Run(
         id=ids.new_id(), gateway_account_id=settlement.gateway_account_id, settlement_id=settlement.id,
         period_on=settlement.period_on, state="waiting", asked_at=now, started_at=None, finished_at=None, error=None, counts={},
+        elsewhere=[],
     )  # fmt: skip
     session.add(run)
     session.flush()
@@ -97,7 +98,8 @@ def _carry_out(hub: Hub, session: Session, run_id: uuid.UUID, now: datetime) -> 
     effects.tell(session, hub.registers, scope, run_id, now)
     # Lines that no run has seen may be what other days' runs were looking for.
     fresh = first or run.corrections > before[1]
-    asked = [ask_run(session, other, now) for other in effects.touched(session, scope)] if fresh else []
+    run.elsewhere = effects.elsewhere(session, scope)
+    asked = [ask_run(session, other, now) for other in effects.touched(session, scope, run.elsewhere)] if fresh else []
     run.state, run.counts, run.finished_at, run.error = "done", counts, hub.clock.now(), None
     session.flush()
     following.follow(hub, session, scope, run_id, now, first=first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select, text
 
 from gateways.base import Outcome
@@ -153,6 +154,26 @@ def test_a_line_that_an_earlier_days_file_lists_too_is_a_duplicate_whichever_fil
     assert desk.classes() == {"matched": 1}
     assert desk.classes(desk.day + ONE) == {"duplicate_at_gateway": 1}
     assert desk.disputes() == {f"duplicate_at_gateway payment/{attempt.reference}/{desk.day + ONE}/2": 200_000}
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_a_payment_counts_in_the_file_of_its_own_day_even_where_an_earlier_days_lists_it_too(desk, own_first) -> None:
+    attempt = desk.pay()
+    for day in (desk.day, desk.day - ONE) if own_first else (desk.day - ONE, desk.day):
+        desk.settle([desk.row_of(attempt)], day)
+    assert desk.classes() == {"matched": 1}
+    assert desk.classes(desk.day - ONE) == {"duplicate_at_gateway": 1}
+    assert desk.disputes() == {f"duplicate_at_gateway payment/{attempt.reference}/{desk.day - ONE}/2": 200_000}
+
+
+def test_a_payment_far_from_its_own_day_gives_way_to_the_file_of_that_day(desk) -> None:
+    attempt, other = desk.pay(), desk.pay(on=desk.day - 20 * ONE)
+    desk.settle([desk.row_of(attempt), desk.row_of(other, on=desk.day - 20 * ONE)], desk.day - 20 * ONE)
+    assert desk.classes(desk.day - 20 * ONE) == {"matched": 1, "late": 1}
+    desk.settle([desk.row_of(attempt)])
+    assert desk.classes() == {"matched": 1}
+    assert desk.classes(desk.day - 20 * ONE) == {"matched": 1, "duplicate_at_gateway": 1}
+    assert desk.disputes() == {f"duplicate_at_gateway payment/{attempt.reference}/{desk.day - 20 * ONE}/2": 200_000}
 
 
 def test_a_reversed_payment_the_file_leaves_out_needs_nobody_more(desk) -> None:

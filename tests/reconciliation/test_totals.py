@@ -318,6 +318,7 @@ BREAKS = {
     "each row of a settlement is a line or was set aside": "UPDATE settlement SET reject_count = 1",
     "a finished run has every line of its settlement in one class, and the classes add up": "UPDATE run SET counts = counts - 'matched'",
     "a proof is a line's whole amount, of the attempt whose money paid it and that its settlement line names": "UPDATE proof SET amount = amount + 1",
+    "a run says one word about a line": "INSERT INTO proof SELECT * FROM proof LIMIT 1",
     "a settlement proves a payment for all its lines or none":
         "DELETE FROM proof WHERE (payment_line_id, run_id) = (SELECT payment_line_id, run_id FROM proof WHERE amount = 8000 LIMIT 1)",
     "no two settlements that count cover the same day of an account":

@@ -59,7 +59,9 @@ CREATE INDEX ix_proof ON proof USING brin (run_id uuid_minmax_multi_ops, payment
   WITH (pages_per_range = 32, autosummarize = on);
 ALTER TABLE run_total DROP CONSTRAINT fk_run_total_run_id;
 """
+ELSEWHERE = "ALTER TABLE run ADD COLUMN elsewhere date[] NOT NULL DEFAULT '{}'"
 DOWN = """
+ALTER TABLE run DROP COLUMN elsewhere;
 ALTER TABLE run_total ADD CONSTRAINT fk_run_total_run_id FOREIGN KEY (run_id) REFERENCES run (id);
 DROP INDEX ix_proof;
 ALTER TABLE proof ADD CONSTRAINT pk_proof PRIMARY KEY (payment_line_id, run_id);
@@ -103,6 +105,7 @@ def upgrade() -> None:
     op.execute(PARTS)
     op.execute(KEYS)
     op.execute(PROOFS)
+    op.execute(ELSEWHERE)
 
 
 def downgrade() -> None:
