@@ -12,6 +12,7 @@ from sqlalchemy.types import BigInteger, Date, Uuid
 from benchmarks.stage import ACCOUNT, PORTAL, Stage
 from payhub.agencies.service import collecting_account
 from payhub.clock import local_date
+from payhub.ledger import rollups
 from payhub.registers import in_force
 
 _STATEMENT = text((Path(__file__).parent / "history.sql").read_text(encoding="utf-8")).bindparams(
@@ -23,7 +24,7 @@ _STATEMENT = text((Path(__file__).parent / "history.sql").read_text(encoding="ut
 _APART = timedelta(days=40)
 # Of each thousand: one the file leaves out, one with another amount, and one more that nobody at the hub knows of.
 _EVERY, _OMITTED, _DIFFERENT, _STRANGE = 1000, 1, 2, 3
-_HEADER = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai"
+_HEADER = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai,MaThanhToan"
 _LINES = text(
     f"""
     WITH paid AS (
@@ -36,7 +37,7 @@ _LINES = text(
       UNION ALL
       SELECT gateway_transaction || 'X', reference || 'X', at, confirmed FROM paid WHERE place = {_STRANGE}
     )
-    SELECT concat_ws(',', row_number() OVER (), gateway_transaction, reference, 'THANH_TOAN', at, amount, 0, 'NCB', 'THANH_CONG'),
+    SELECT concat_ws(',', row_number() OVER (), gateway_transaction, reference, 'THANH_TOAN', at, amount, 0, 'NCB', 'THANH_CONG,'),
            amount
     FROM listed
     """
@@ -66,6 +67,7 @@ def write(stage: Stage, days: int, payments: int) -> list[Day]:
         for number, on in enumerate(written, 1):
             events = 3 * payments * (number - 1)
             connection.execute(_STATEMENT, {**ids, "day_number": number, "day": on, "payments": payments, "events_before": events})
+    rollups.fold(stage.hub, days + 1)
     with stage.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
         connection.execute(text("CHECKPOINT"))
@@ -89,5 +91,5 @@ def _ids(stage: Stage, today: date) -> dict[str, object]:
 def _file(connection: Connection, on: date, ids: dict[str, object], payments: int) -> Day:
     rows = connection.execute(_LINES, {"account_id": ids["account_id"], "day": on}).all()
     lines = [row[0] for row in rows]
-    trailer = f"TONG,{len(lines)},{sum(row[1] for row in rows)},,,,,,"
+    trailer = f"TONG,{len(lines)},{sum(row[1] for row in rows)},,,,,,,"
     return Day(on, "\n".join((_HEADER, *lines, trailer, "")).encode(), len(lines), payments // _EVERY)

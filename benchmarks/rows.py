@@ -12,7 +12,11 @@ Written = Mapping[str, tuple[int, int, int]]
 
 _PATIENCE_S = 20.0
 # What a process notes of its ring when it starts is no part of a life-cycle, and may be counted only after it has begun one.
-_COUNTERS = text("SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname <> 'key_version'")
+# Rollups are folded every few seconds from the journals of either side.
+_COUNTERS = text(
+    "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables "
+    "WHERE relname NOT IN ('key_version', 'rollup', 'fold')"
+)
 _UNNUMBERED = text("SELECT count(*) FROM event WHERE position IS NULL")
 
 

@@ -6,7 +6,7 @@ A gateway translates and decides nothing: what it cannot map stays `Outcome.UNKN
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from gateways.errors import Malformed
@@ -39,6 +39,7 @@ __all__ = [
     "Gateway",
     "Incoming",
     "ListsBanks",
+    "ListsFiles",
     "Method",
     "Notice",
     "Order",
@@ -59,7 +60,7 @@ __all__ = [
 class Gateway(ABC):
     """One protocol. Every method is pure; those that read raise `Forged` or `Malformed`.
 
-    What a gateway can do besides taking money is what it inherits: `Queryable`, `Refundable`, `ListsBanks`.
+    What a gateway can do besides taking money is what it inherits: `Queryable`, `Refundable`, `ListsBanks`, `ListsFiles`.
     """
 
     name: ClassVar[str]
@@ -151,3 +152,23 @@ class ListsBanks(Gateway):
     @abstractmethod
     def banks(self, response: Response) -> tuple[Bank, ...]:
         """Read the answer to `banks_request`, no code twice; what of it cannot be read is left out. Raises Malformed."""
+
+
+class ListsFiles(Gateway):
+    """A gateway that gives out its settlement files itself: their names by day, and each by its name."""
+
+    @abstractmethod
+    def files_request(self, account: Account, day: date) -> Request:
+        """Ask for the names of a day's files. It reads only, so it may be repeated."""
+
+    @abstractmethod
+    def files(self, response: Response) -> tuple[str, ...]:
+        """Read the answer to `files_request`, no name twice. Raises Malformed."""
+
+    @abstractmethod
+    def file_request(self, account: Account, name: str) -> Request:
+        """Ask for one of these files. It reads only, so it may be repeated."""
+
+    @abstractmethod
+    def file(self, response: Response) -> bytes:
+        """Read the answer to `file_request`: the file as it is. Raises Malformed."""

@@ -23,7 +23,7 @@ from payhub.fees.views import bp as fees_bp
 from payhub.hub import Hub, build
 from payhub.imports.laws import LAWS as IMPORT_LAWS
 from payhub.imports.views import bp as registers_bp
-from payhub.ledger import days
+from payhub.ledger import days, figures
 from payhub.ledger.laws import LAWS
 from payhub.metrics import bp as metrics_bp
 from payhub.metrics import observe
@@ -62,12 +62,13 @@ def registry() -> Registry:
             Periodic("payhub.payments.jobs.probe_due", lambda s: s.jobs.probes_s),
             Periodic("payhub.payments.jobs.close_due", lambda s: s.jobs.expiry_s),
             Periodic("payhub.accounts.jobs.fetch_banks", lambda _: 60),
+            Periodic("payhub.ledger.jobs.fold", lambda s: s.jobs.fold_s),
             Periodic("payhub.payments.jobs.sweep", lambda s: s.jobs.sweep_s),
             Periodic("payhub.people.jobs.destroy_due", lambda s: s.jobs.sweep_s),
         ],
         laws=[
-            *LAWS, *FEE_LAWS, *REFUND_LAWS, *DISPUTE_LAWS, *RECEIPT_LAWS, *days.LAWS, *STAFF_LAWS, *HOLD_LAWS, *IMPORT_LAWS,
-            *SECRET_LAWS, *RING_LAWS, *PEOPLE_LAWS, *DISCREPANCY_LAWS,
+            *LAWS, *FEE_LAWS, *REFUND_LAWS, *DISPUTE_LAWS, *RECEIPT_LAWS, *days.LAWS, *figures.LAWS, *STAFF_LAWS, *HOLD_LAWS,
+            *IMPORT_LAWS, *SECRET_LAWS, *RING_LAWS, *PEOPLE_LAWS, *DISCREPANCY_LAWS,
         ],
     )
     rekeying.offer()

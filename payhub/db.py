@@ -7,7 +7,7 @@ opened and committed at the edge (a view, a job, a command) and never held while
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, ClassVar, cast
@@ -27,6 +27,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     create_engine,
+    event,
     literal_column,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -125,6 +126,16 @@ def _engine(settings: DatabaseSettings, size: int, name: str) -> Engine:
             "tcp_user_timeout": 20_000,
         },
     )
+
+
+def once_committed(session: Session, act: Callable[[], None]) -> None:
+    """Do something as soon as what the session writes is committed, and never where it is not: sending a job, say."""
+
+    def committed(session: Session) -> None:
+        if not session.in_nested_transaction():
+            act()
+
+    event.listen(session, "after_commit", committed)
 
 
 def rows_written(session: Session, statement: Executable, binds: Mapping[str, Any] | None = None) -> int:

@@ -33,7 +33,7 @@ class OutcomeUnknown(ExchangeError):
     """The gateway may have seen the request; what it did is not known."""
 
 
-def send(request: Request) -> Response:
+def send(request: Request, *, largest: int = _LARGEST) -> Response:
     """Send a request and return its answer, whatever its status; raise `NotReached` or `OutcomeUnknown`."""
     started, host = perf_counter(), urlsplit(request.url).hostname
     try:
@@ -47,7 +47,7 @@ def send(request: Request) -> Response:
             stream=True,
         ) as answer:
             # By urllib3, because requests knows no limit: what breaks off here is an error of urllib3's own.
-            body = answer.raw.read(_LARGEST + 1, decode_content=True)
+            body = answer.raw.read(largest + 1, decode_content=True)
             response = Response(answer.status_code, dict(answer.headers), body)
     except ConnectTimeout:
         _log.warning("gateway.not_reached", host=host)
@@ -56,7 +56,7 @@ def send(request: Request) -> Response:
         refused = "Connection refused" in str(error) or "Name or service not known" in str(error)
         _log.warning("gateway.no_answer", host=host, kind=type(error).__name__, refused=refused)
         raise (NotReached if refused else OutcomeUnknown)(host) from None
-    if len(body) > _LARGEST:
+    if len(body) > largest:
         raise OutcomeUnknown(host)
     _log.info("gateway.answered", host=host, status=response.status, took_ms=round((perf_counter() - started) * 1000, 1))
     return response

@@ -52,7 +52,7 @@ def brief_redis(url: str) -> Redis:
 def build(settings: Settings, gateways: Mapping[str, Gateway], clock: Clock) -> Hub:
     """Make a hub; nothing is connected until it is used."""
     keyring = ring_of(settings.secrets)
-    redis = Redis.from_url(settings.redis.url, socket_connect_timeout=2, socket_timeout=10)
+    redis = Redis.from_url(settings.redis.url, socket_connect_timeout=2, socket_timeout=10, retry=Retry(NoBackoff(), 1))
     brief = brief_redis(settings.redis.url)
     db = Database(settings.database, f"{SEALS_WITH}{keyring.newest}", {DISCREPANCY_DAYS: settings.discrepancies.by_kind()})
     return Hub(

@@ -32,6 +32,6 @@ def queue(hub: Hub) -> Queue:
     return Queue(QUEUE, connection=hub.redis)
 
 
-def enqueue(hub: Hub, path: str, *ids: str) -> None:
+def enqueue(hub: Hub, path: str, *ids: str, timeout_s: int = 600) -> None:
     """Ask for a job by dotted path, only after the row that wants it is committed; losing it costs time, never the work."""
-    queue(hub).enqueue(path, *ids, result_ttl=60, failure_ttl=24 * 3600, job_timeout=600)
+    queue(hub).enqueue(path, *ids, result_ttl=60, failure_ttl=24 * 3600, job_timeout=timeout_s)

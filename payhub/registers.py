@@ -43,7 +43,7 @@ class RegisterVersion(Base):
 TABLES = (
     "agency", "collecting_account", "day_off", "portal", "portal_grant", "api_key", "fee", "fee_tier", "relief", "retention",
     "gateway_account", "gateway_terms", "gateway_secret", "gateway_hold", "portal_secret", "callback_network",
-    "bank_account",
+    "bank_account", "file_source", "file_source_secret",
 )  # fmt: skip
 """The tables whose changes are counted."""
 

@@ -57,6 +57,7 @@ class SealedValue:
 
 SEALED = (
     SealedValue("gateway_secret", "id", "sealed_key", "sealed", "gateway_secret {id}"),
+    SealedValue("file_source_secret", "id", "sealed_key", "sealed", "file_source_secret {id}"),
     SealedValue("portal_secret", "id", "sealed_key", "sealed", "portal_secret {id}"),
     # The first secret of an endpoint has the endpoint's own id: it was sealed in the endpoint's row.
     SealedValue("webhook_secret", "id", "sealed_key", "sealed", "webhook_endpoint {id}"),

@@ -18,6 +18,7 @@ from redis import ConnectionPool
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from payhub.accounts.arrivals import Files
 from payhub.accounts.breaker import Breaker
 from payhub.crypto import Keyring, holds_certificates
 from payhub.discrepancies.terms import Discrepancies
@@ -105,6 +106,7 @@ class Jobs:
     probes_s: int = 10
     expiry_s: int = 30
     runs_s: int = 5
+    fold_s: int = 5
     sweep_s: int = 3600
 
 
@@ -150,6 +152,7 @@ class Settings:
     api: Api
     people: People
     discrepancies: Discrepancies
+    files: Files
     gateways: Breaker
     log: Log
     paths: Paths
@@ -261,6 +264,8 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("web.base_url must start with https:// where money is real")
     if not settings.registers.waits:
         found.append("registers.cooling_days must be 1 to 30")
+    if not settings.files.retry_s or min(settings.files.retry_s) < 1:
+        found.append("files.retry_s must be seconds, one or more of them")
     ladders = {"payments": settings.payments.ladder_s, "callbacks": settings.callbacks.ladder_s}
     found += [f"{name}.ladder_s must rise" for name, ladder in ladders.items() if not ladder or list(ladder) != sorted(set(ladder))]
     if not settings.people.readable:

@@ -1,11 +1,10 @@
-"""`payhub reconcile`, `payhub totals`, `payhub discrepancies`."""
+"""`payhub reconcile`, `payhub discrepancies`."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import IO, Any
 
@@ -17,16 +16,15 @@ from sqlalchemy import select
 from payhub.errors import Text
 from payhub.hub import Hub
 from payhub.money import format_amount
-from reconciliation import jobs, matching, runs, settlements, totals
+from reconciliation import jobs, matching, runs, settlements
 from reconciliation.errors import SettlementMissing
-from reconciliation.files.lines import REASONS
+from reconciliation.handing_in import print_imported
 from reconciliation.models import Run
-from reconciliation.totals import Total
+from reconciliation.running import OPEN
 from reconciliation.workbench import listing
 
 DATE = click.DateTime(["%Y-%m-%d"])
 _PATIENCE_S = 300
-_WIDE = 1000
 
 
 def _table(*columns: str) -> Table:
@@ -51,13 +49,7 @@ def reconcile(
     if file is not None:
         until_on = until.date() if until else None
         imported = settlements.import_settlement(hub, account, period_on, file.name, file, until_on)
-        row = imported.settlement
-        what = (
-            "known already, nothing changed" if imported.already else f"{row.line_count} lines, {row.reject_count} rows set aside"
-        )
-        console.print(f"{row.file_name}: {what}", highlight=False)
-        for reject in imported.rejects:
-            console.print(f"  row {reject.number}, column {reject.field}: {REASONS[reject.reason].en}", highlight=False)
+        print_imported(console, imported)
     run_id = _ask(hub, account, period_on)
     if now:
         _carry_out(hub, run_id)
@@ -89,7 +81,7 @@ def _wait(hub: Hub, run_id: uuid.UUID) -> Run:
     while True:
         with hub.db.session() as session:
             run = session.scalars(select(Run).where(Run.id == run_id)).one()
-        if run.state in {"done", "failed"}:
+        if run.state not in OPEN:
             return run
         if time.monotonic() > ends:
             raise click.ClickException("the run has not finished: is a worker running? (`--now` carries it out here)")
@@ -107,44 +99,8 @@ def _print_run(hub: Hub, console: Console, run: Run) -> None:
             figures = (row["count"], row["amount"], row["lines"], row["attempts"], row["dated_apart"])
             table.add_row(name, *(format_amount(figure) for figure in figures))
     console.print(table)
-    if run.state == "failed":
-        raise click.ClickException("the run failed; nothing of it was kept")
-
-
-@click.command("totals")
-@click.argument("day", type=DATE, metavar="[DATE]", required=False)
-@click.option(
-    "--by", type=click.Choice(["agency", "gateway"]), default="agency", help="Per agency and kind, or per gateway account."
-)
-@click.pass_obj
-def show_totals(get_hub: Callable[[], Hub], day: datetime | None, by: str) -> None:
-    """Print one business day, the newest without DATE: collected, what left, reported, difference."""
-    hub = get_hub()
-    with hub.db.session() as session:
-        business_on = day.date() if day else totals.newest_day(session)
-        if business_on is None:
-            raise click.ClickException("nothing has been collected yet")
-        found = totals.agency_totals(session, business_on)
-        accounts = hub.registers.gateway_accounts.values() if by == "gateway" else ()
-        parts = {account.code: totals.agency_totals(session, business_on, account.id) for account in accounts}
-    click.echo(f"business day {business_on}")
-    names = totals.shown(asdict(total) for total in found)
-    table = _table("gateway account" if parts else "agency", "kind", *(name.replace("_", " ") for name in names), "currency")
-    table.columns[1].justify = table.columns[-1].justify = "left"
-    rows = [replace(total, agency=code) for code, part in parts.items() for total in totals.grand(part)]
-    for total in rows if parts else totals.by_kind(found):
-        table.add_row(*_figures(total, names))
-    table.add_section()
-    for total in totals.grand(found):
-        table.add_row(*_figures(total, names), style="bold")
-    # A figure is never cut short: a terminal that is narrower breaks the lines itself.
-    console = Console()
-    console.width = max(console.width, Console(width=_WIDE).measure(table).maximum)
-    console.print(table)
-
-
-def _figures(total: Total, names: Sequence[str]) -> tuple[str, ...]:
-    return total.agency, total.kind, *(format_amount(getattr(total, name)) for name in names), total.currency
+    if run.state != "done":
+        raise click.ClickException(f"the run {'was cancelled' if run.state == 'cancelled' else 'failed'}; nothing of it was kept")
 
 
 @click.command("discrepancies")
@@ -173,4 +129,4 @@ def _print_discrepancies(hub: Hub, console: Console, **wanted: Any) -> None:
     console.print(table)
 
 
-COMMANDS: list[click.Command] = [reconcile, show_totals, show_discrepancies]
+COMMANDS: list[click.Command] = [reconcile, show_discrepancies]

@@ -32,7 +32,8 @@ _BOOKED = """
                SELECT journal.business_on FROM journal
                WHERE journal.attempt_id = paid.attempt_id AND journal.fact = 'applied' AND journal.business_on <> journal.cohort_on)
              END,
-             paid.cohort_on) AS business_on
+             paid.cohort_on) AS business_on,
+           paid.cohort_on
 """
 _ALLOCATED_ON = """(SELECT min(journal.business_on) FROM journal
               WHERE journal.payment_id = allocation.payment_id AND journal.fact = 'allocated')"""
@@ -63,11 +64,11 @@ _WRITTEN = """
       INSERT INTO proof (payment_line_id, run_id, holds, number, attempt_id, amount, proved_on)
       SELECT payment_line_id, :run_id, holds, number, attempt_id, amount, proved_on FROM proven
     )
-    INSERT INTO run_total (run_id, payout, agency_id, kind, budget_line, business_on, currency, count, amount, retained)
-    SELECT :run_id, payout, agency_id, kind, budget_line, business_on, currency,
+    INSERT INTO run_total (run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency, count, amount, retained)
+    SELECT :run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency,
            sum(sign), sum(sign * amount), sum(sign * retained)
     FROM (SELECT CASE WHEN holds THEN 1 ELSE -1 END AS sign, proven.* FROM proven) AS signed
-    GROUP BY payout, agency_id, kind, budget_line, business_on, currency
+    GROUP BY payout, agency_id, kind, budget_line, business_on, cohort_on, currency
 """
 _PROVE = statement(
     f"WITH proven AS MATERIALIZED (SELECT true AS holds, agreed.* FROM ({_AGREED}) AS agreed), {_WRITTEN}"  # noqa: S608 - ours

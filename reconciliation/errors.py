@@ -22,6 +22,25 @@ class SettlementMissing(PayHubError):
     title: ClassVar[Text] = Text("Chưa có tệp đối soát của ngày này", "There is no settlement file of this day yet")
 
 
+class RunOver(PayHubError):
+    """The run has ended, one way or another."""
+
+    code, status = "run_over", 409
+    title: ClassVar[Text] = Text(
+        "Lượt đối soát đã kết thúc, không hủy được nữa", "The run has ended and cannot be cancelled any more"
+    )
+
+
+class RunEnds(PayHubError):
+    """The run is writing its last rows: it is over before it could be stopped."""
+
+    code, status = "run_ends", 409
+    title: ClassVar[Text] = Text(
+        "Lượt đối soát đang ghi kết quả cuối, không hủy được nữa; hãy xem lại sau vài giây",
+        "The run is writing its last rows and cannot be cancelled any more: look again in a few seconds",
+    )
+
+
 class SettlementRefused(PayHubError):
     """A file that is not taken, and nothing of it. `row` counts from the file's first, which is 1; `field` is a column's name."""
 
@@ -114,6 +133,17 @@ class BalanceDiffers(SettlementRefused):
     """A statement's opening balance and its entries do not lead to what it says was left."""
 
     code = "settlement_balance_differs"
+
+
+class PagesApart(BalanceDiffers):
+    """A page does not begin with the balance the one before ended with."""
+
+    def __init__(self, before: int | None, after: int | None, **place: Any) -> None:
+        super().__init__(
+            f"trang trước kết thúc với số dư {before}, trang sau bắt đầu với {after}",
+            f"a page that begins with {after} after one that ended with {before}",
+            declared=after, read=before, **place,
+        )  # fmt: skip
 
 
 class DayWrong(SettlementRefused):

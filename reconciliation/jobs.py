@@ -11,24 +11,32 @@ from payhub.hub import Hub
 from reconciliation import runs
 
 _log = log.get(__name__)
-_QUIET_S = 60
-"""How long a run that was put into the queue is not put there again."""
+_QUIET_S = 30
+"""How long a run that was put into the queue and not begun is not put there again."""
+_LONGEST_S = 6 * 3600
 
 
 def run(run_id: str) -> None:
-    """Carry out one run, and put into the queue those it asked for."""
+    """Carry out one run, and put into the queue those it asked for and the next of its account."""
     hub = jobs.hub()
+    # Whoever begins it may die: it is to be put into the queue again as soon as that is seen.
+    _forget(hub, run_id)
     for asked in runs.execute(hub, uuid.UUID(run_id)):
         send(hub, asked)
+    _send_waiting(hub, but=uuid.UUID(run_id))
 
 
 def start_waiting() -> None:
-    """Put into the queue whatever waits or was left unfinished."""
-    hub = jobs.hub()
+    """Put into the queue what can be begun: what waits, and what was left unfinished, one run of each account."""
+    _send_waiting(jobs.hub())
+
+
+def _send_waiting(hub: Hub, but: uuid.UUID | None = None) -> None:
     with hub.db.session() as session:
         waiting = runs.to_start(session, hub.clock.now())
     for run_id in waiting:
-        send(hub, run_id)
+        if run_id != but:
+            send(hub, run_id)
 
 
 def ask_learned() -> None:
@@ -41,9 +49,20 @@ def ask_learned() -> None:
 
 
 def send(hub: Hub, run_id: uuid.UUID) -> None:
-    """Put a run, already committed, into the queue once a minute at most; without the queue the scheduler does it later."""
+    """Put a run, already committed, into the queue, unless it is there; without the queue the scheduler does it later."""
     try:
-        if hub.redis.set(f"payhub:run:{run_id}", 1, nx=True, ex=_QUIET_S):
-            jobs.enqueue(hub, "reconciliation.jobs.run", str(run_id))
+        if hub.redis.set(_key(run_id), 1, nx=True, ex=_QUIET_S):
+            jobs.enqueue(hub, "reconciliation.jobs.run", str(run_id), timeout_s=_LONGEST_S)
     except RedisError as error:
         _log.warning("run.not_queued", run=str(run_id), kind=type(error).__name__)
+
+
+def _forget(hub: Hub, run_id: str) -> None:
+    try:
+        hub.redis.delete(_key(run_id))
+    except RedisError as error:
+        _log.warning("run.not_forgotten", run=run_id, kind=type(error).__name__)
+
+
+def _key(run_id: uuid.UUID | str) -> str:
+    return f"payhub:run:{run_id}"

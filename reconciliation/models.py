@@ -127,12 +127,17 @@ class SettlementCorrection(Base):
 
 
 class Run(Base):
-    """One reconciliation of one account's day. Asked for as a row; the job that does it may run twice."""
+    """One reconciliation of one account's day. Asked for as a row; the job that does it may run twice.
+
+    Whether the one who carries it out lives is told by a lock of its account, never by a clock (`reconciliation.running`).
+    """
 
     __tablename__ = "run"
     __table_args__ = (
         Index("ix_run_waiting", "asked_at", postgresql_where="state IN ('waiting', 'running')"),
-        CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name="state"),
+        Index("uq_run_settlement_waiting", "settlement_id", unique=True, postgresql_where="state = 'waiting'"),
+        CheckConstraint("state IN ('waiting', 'running', 'done', 'failed', 'cancelled')", name="state"),
+        CheckConstraint("(state = 'cancelled') = (cancelled_by IS NOT NULL)", name="cancelled"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -142,8 +147,17 @@ class Run(Base):
     state: Mapped[str]
     asked_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
+    """When it was begun for the last time."""
     finished_at: Mapped[datetime | None]
     error: Mapped[str | None]
+    starts: Mapped[int] = mapped_column(server_default=text("0"))
+    """How often it was begun: more than once where whoever carried it out died."""
+    step: Mapped[str | None]
+    """What is being done, while it runs."""
+    stepped_at: Mapped[datetime | None]
+    progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """How many rows so far, as others see it before anything is committed."""
+    cancelled_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("principal.id"))
     corrections: Mapped[int] = mapped_column(server_default=text("0"))
     """How many rows of its settlement had been corrected by then."""
     elsewhere: Mapped[list[date]] = mapped_column(ARRAY(Date()), server_default=text("'{}'"))
@@ -152,22 +166,34 @@ class Run(Base):
     """Class of a line to {count, amount}: every line of both sides is in exactly one."""
 
 
+class Telling(Base):
+    """How often portals were to be told of a settlement's proofs, and how often that has been looked after."""
+
+    __tablename__ = "telling"
+    __table_args__ = (
+        Index("ix_telling_due", "settlement_id", postgresql_where="told < asked"),
+        CheckConstraint("told BETWEEN 0 AND asked", name="told"),
+    )
+
+    settlement_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("settlement.id"), primary_key=True)
+    asked: Mapped[int]
+    told: Mapped[int]
+    begun_at: Mapped[datetime | None]
+    """Since when somebody is at it; who is silent for long has been lost."""
+
+
 class Proof(Base):
     """One run's word that its settlement reports the money of a payment's line, or, later, that it no longer does; never changed.
 
     The last word of a settlement about a line holds, as long as the settlement counts. Every proof is written by a join of the rows
     it names, none of which is ever deleted: a law holds them together in place of four foreign keys, whose checks would triple the
-    time of a run. Nor is there a key: they lie in the order of runs and payments, and a BRIN index finds them by it.
+    time of a run.
     """
 
     __tablename__ = "proof"
     __table_args__ = (
-        Index(
-            "ix_proof", "run_id", "payment_line_id", postgresql_using="brin",
-            postgresql_ops={"run_id": "uuid_minmax_multi_ops", "payment_line_id": "uuid_minmax_multi_ops"},
-            postgresql_with={"pages_per_range": 32, "autosummarize": True},
-        ),
-    )  # fmt: skip
+        Index("ix_proof_run_id", "run_id", postgresql_using="brin", postgresql_with={"autosummarize": True}),
+    )
 
     payment_line_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     run_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -185,7 +211,7 @@ class RunTotal(Base):
     """What one run proved less what it took back, added up: so much of one agency's fees, in one payment of the gateway to us."""
 
     __tablename__ = "run_total"
-    __table_args__ = (Index("ix_run_total_day", "business_on"),)
+    __table_args__ = (Index("ix_run_total_day", "business_on"), Index("ix_run_total_cohort_on", "cohort_on"))
 
     run_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     payout: Mapped[str] = mapped_column(primary_key=True)
@@ -195,6 +221,8 @@ class RunTotal(Base):
     budget_line: Mapped[str] = mapped_column(primary_key=True)
     business_on: Mapped[date] = mapped_column(primary_key=True)
     """The day on which the money was collected."""
+    cohort_on: Mapped[date] = mapped_column(primary_key=True)
+    """The day on which it came: the same, unless that was shut, or the money was allocated later."""
     currency: Mapped[str] = mapped_column(CHAR(3), primary_key=True)
     count: Mapped[int]
     amount: Mapped[int]

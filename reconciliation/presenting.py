@@ -1,10 +1,8 @@
-"""How settlements, runs, discrepancies and totals look from outside."""
+"""How settlements and discrepancies look from outside."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -14,11 +12,23 @@ from payhub import ids
 from payhub.discrepancies.models import Discrepancy
 from payhub.errors import FieldProblem, InvalidInput, NotFound, Text
 from payhub.hub import Hub
-from reconciliation import totals
+from payhub.payments.models import Payment
+from payhub.portals.models import Portal
 from reconciliation.files.lines import REASONS
-from reconciliation.models import Run
+from reconciliation.proofs import of_payment
 from reconciliation.settlements import Imported
-from reconciliation.totals import Total
+
+
+def describe_proofs(hub: Hub, portal: Portal, public: str) -> dict[str, Any]:
+    """Return what is proven of one payment of the portal."""
+    payment_id = ids.read_public_id("pay", public, hub.settings.mode)
+    with hub.db.session() as session:
+        payment = None if payment_id is None else session.get(Payment, payment_id)
+        if payment is None or payment.portal_id != portal.id:
+            raise NotFound
+        found = of_payment(session, payment.id)
+    reported_on = found.reported.on if found.reported else None
+    return {"payment": public, "reported_on": reported_on, "banked_on": found.banked.on if found.banked else None}
 
 
 def _public(hub: Hub, kind: str, value: uuid.UUID | None) -> str | None:
@@ -58,23 +68,6 @@ def describe_import(hub: Hub, imported: Imported, language: str) -> dict[str, An
     }
 
 
-def describe_run(hub: Hub, public: str) -> dict[str, Any]:
-    """Return one run by its outside id."""
-    run_id = ids.read_public_id("run", public, hub.settings.mode)
-    with hub.db.session() as session:
-        run = None if run_id is None else session.get(Run, run_id)
-    if run is None:
-        raise NotFound
-    return {
-        **{name: getattr(run, name) for name in ("state", "error", "asked_at", "started_at", "finished_at")},
-        "id": public,
-        "account": _account(hub, run.gateway_account_id),
-        "date": run.period_on,
-        "settlement": _public(hub, "stl", run.settlement_id),
-        "classes": run.counts,
-    }
-
-
 def page_of_discrepancies(
     hub: Hub, *, limit: int, cursor: str | None = None, state: str | None = None, kind: str | None = None, date: date | None = None
 ) -> dict[str, Any]:
@@ -106,11 +99,3 @@ def _discrepancy(hub: Hub, row: Discrepancy) -> dict[str, Any]:
         "payment": _public(hub, "pay", row.payment_id),
         "date": row.on,
     }
-
-
-def describe_totals(business_on: date, found: Sequence[Total], language: str) -> dict[str, Any]:
-    """Return a day's totals with names in the caller's language."""
-    named = [
-        {**asdict(total), "agency_name": total.agency_name_en if language == "en" else total.agency_name_vi} for total in found
-    ]
-    return {"date": business_on, "totals": named, "sum": [asdict(total) for total in totals.grand(found)]}

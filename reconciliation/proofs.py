@@ -8,35 +8,43 @@ from datetime import date
 
 from sqlalchemy import RowMapping, bindparam, text
 from sqlalchemy.orm import Session
-from sqlalchemy.types import Uuid
+from sqlalchemy.types import ARRAY, Uuid
 
 # All lines of a payment are proven by one settlement or none. Banked follows: the settlement's line is of a payout, and the payout
-# has an entry.
-_OF_PAYMENT = text(
-    """
-    WITH word AS (
-      SELECT DISTINCT ON (run.settlement_id) run.settlement_id, proof.number, proof.proved_on, proof.holds
-      FROM payment_line AS line JOIN proof ON proof.payment_line_id = line.id JOIN run ON run.id = proof.run_id
-      WHERE line.payment_id = :payment_id ORDER BY run.settlement_id, proof.run_id DESC
-    )
-    SELECT word.proved_on, word.number AS row, file.id AS settlement_id, file.file_name, state.reference AS payout,
-           state.state = 'banked' AS banked, coalesce(entry.booked_on, part.due_on) AS banked_on, entry.id AS entry_id,
-           told.id AS statement_id, told.number AS statement_row, told.file_name AS statement_file
-    FROM word JOIN settlement AS file ON file.id = word.settlement_id AND file.superseded_by_id IS NULL
-    JOIN settlement_line AS line ON line.part = file.part AND line.settlement_id = file.id AND line.number = word.number
+# is banked, whole. What is looked up is looked up one by one, whatever the size of the tables.
+STANDS = """
+    SELECT DISTINCT ON (word.payment_id) word.payment_id, word.proved_on AS reported_on, word.number AS row,
+           file.id AS settlement_id, file.file_name, state.reference AS payout, state.bank_entry_id AS entry_id,
+           state.banked_on
+    FROM (
+      SELECT DISTINCT ON (line.payment_id, run.settlement_id)
+             line.payment_id, run.settlement_id, proof.number, proof.proved_on, proof.holds
+      FROM payment_line AS line
+      CROSS JOIN LATERAL (SELECT * FROM proof WHERE proof.payment_line_id = line.id OFFSET 0) AS proof
+      JOIN run ON run.id = proof.run_id
+      WHERE line.payment_id = ANY (:payments) ORDER BY line.payment_id, run.settlement_id, proof.run_id DESC
+    ) AS word
+    JOIN settlement AS file ON file.id = word.settlement_id AND file.superseded_by_id IS NULL
+    CROSS JOIN LATERAL (
+      SELECT payout, currency FROM settlement_line AS line
+      WHERE line.part = file.part AND line.settlement_id = file.id AND line.number = word.number OFFSET 0) AS line
     LEFT JOIN gateway_payout AS part ON part.settlement_id = file.id AND part.currency = line.currency
       AND CASE WHEN part.named THEN part.reference ELSE '' END = coalesce(line.payout, '')
     LEFT JOIN payout_state AS state ON state.gateway_account_id = part.gateway_account_id AND state.reference = part.reference
       AND state.currency = part.currency
-    LEFT JOIN bank_entry AS entry ON entry.id = state.bank_entry_id
-    LEFT JOIN LATERAL (
-      SELECT said.id, said.file_name, row.number FROM statement_line AS row JOIN statement AS said ON said.id = row.statement_id
-      WHERE row.bank_entry_id = entry.id AND said.superseded_by_id IS NULL ORDER BY said.kind DESC, said.from_on LIMIT 1
-    ) AS told ON true
     WHERE word.holds
-    ORDER BY file.period_on LIMIT 1
-    """
-).bindparams(bindparam("payment_id", type_=Uuid()))
+    ORDER BY word.payment_id, file.period_on
+"""
+"""Of each of these payments, what settlements and statements that count say: the one truth about what is reported and banked."""
+_OF_PAYMENT = text(
+    f"""
+    SELECT stands.*, told.id AS statement_id, told.number AS statement_row, told.file_name AS statement_file
+    FROM ({STANDS}) AS stands LEFT JOIN LATERAL (
+      SELECT said.id, said.file_name, row.number FROM statement_line AS row JOIN statement AS said ON said.id = row.statement_id
+      WHERE row.bank_entry_id = stands.entry_id AND said.superseded_by_id IS NULL ORDER BY said.kind DESC, said.from_on LIMIT 1
+    ) AS told ON true
+    """  # noqa: S608 - our own piece
+).bindparams(bindparam("payments", type_=ARRAY(Uuid())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +79,12 @@ class Proofs:
 
 def of_payment(session: Session, payment_id: uuid.UUID) -> Proofs:
     """Return what settlements and statements that count say of a payment."""
-    found = session.execute(_OF_PAYMENT, {"payment_id": payment_id}).mappings().one_or_none()
-    return Proofs() if found is None else Proofs(_reported(found), _banked(found) if found["banked"] else None)
+    found = session.execute(_OF_PAYMENT, {"payments": [payment_id]}).mappings().one_or_none()
+    return Proofs() if found is None else Proofs(_reported(found), _banked(found) if found["banked_on"] else None)
 
 
 def _reported(found: RowMapping) -> Reported:
-    return Reported(found["proved_on"], found["settlement_id"], found["file_name"], found["row"])
+    return Reported(found["reported_on"], found["settlement_id"], found["file_name"], found["row"])
 
 
 def _banked(found: RowMapping) -> Banked:

@@ -7,9 +7,11 @@ to those that are no longer true. The same run over the same rows writes nothing
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import bindparam, func, literal_column, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Date
@@ -18,13 +20,12 @@ from payhub import ids, log
 from payhub.accounts.calendar import terms_on
 from payhub.clock import local_date
 from payhub.hub import Hub
-from reconciliation import effects, matching
+from reconciliation import effects, matching, running, telling
 from reconciliation.banking import following
 from reconciliation.matching import Scope
 from reconciliation.models import Run, Settlement, SettlementCorrection
 
 _log = log.get(__name__)
-_STUCK = timedelta(minutes=15)
 _RECENT = timedelta(days=31)
 
 
@@ -33,76 +34,67 @@ class CountsDisagree(Exception):
 
 
 def ask_run(session: Session, settlement: Settlement, now: datetime) -> uuid.UUID:
-    """Ask for a run over a settlement; where one is waiting already, return that one."""
-    waiting = session.scalar(select(Run.id).where(Run.settlement_id == settlement.id, Run.state == "waiting").limit(1))
-    if waiting is not None:
-        return waiting
-    run = Run(
-        id=ids.new_id(), gateway_account_id=settlement.gateway_account_id, settlement_id=settlement.id,
-        period_on=settlement.period_on, state="waiting", asked_at=now, started_at=None, finished_at=None, error=None, counts={},
-        elsewhere=[],
-    )  # fmt: skip
-    session.add(run)
-    session.flush()
-    return run.id
+    """Ask for a run over a settlement; where one is waiting already, return that one, which nobody begins before we commit."""
+    values = {
+        "id": ids.new_id(), "gateway_account_id": settlement.gateway_account_id, "settlement_id": settlement.id,
+        "period_on": settlement.period_on, "state": "waiting", "asked_at": now, "counts": {},
+    }  # fmt: skip
+    asked = insert(Run).values(**values)
+    held = asked.on_conflict_do_update(
+        index_elements=[Run.settlement_id], index_where=Run.state == literal_column("'waiting'"), set_={"asked_at": Run.asked_at}
+    )
+    return session.execute(held.returning(Run.id)).scalar_one()
 
 
 def execute(hub: Hub, run_id: uuid.UUID) -> list[uuid.UUID]:
-    """Carry out a run that is waiting or was left unfinished; return the runs of other days that it asked for."""
+    """Carry out a run that is waiting or was left unfinished; return the runs of other days that it asked for.
+
+    Where another run of the account is at work, nothing is done and the run stays as it is: nobody waits.
+    """
     now = hub.clock.now()
-    with hub.db.session() as session:
-        begun = session.execute(
-            update(Run)
-            .where(Run.id == run_id, Run.state.in_(("waiting", "running")))
-            .values(state="running", started_at=now)
-            .returning(Run.id)
-        ).one_or_none()
-    if begun is None:
-        return []
     try:
         with hub.db.session() as session:
-            return _carry_out(hub, session, run_id, now)
+            return _carry_out(hub, session, run_id, now) if running.claim(hub, session, run_id, now) else []
+    except running.Cancelled:
+        return []
     except OperationalError:
+        if running.is_cancelled(hub, run_id):
+            return []
         raise  # The database was away or busy: the run stays as it is and is started again.
     except Exception as error:
-        with hub.db.session() as session:
-            session.execute(
-                update(Run).where(Run.id == run_id).values(state="failed", error=type(error).__name__, finished_at=hub.clock.now())
-            )
+        running.fail(hub, run_id, error)
         raise
 
 
 def _carry_out(hub: Hub, session: Session, run_id: uuid.UUID, now: datetime) -> list[uuid.UUID]:
-    session.execute(text("SET LOCAL statement_timeout = 0"))
-    session.execute(text("SET LOCAL lock_timeout = '60s'"))
     run = session.scalars(select(Run).where(Run.id == run_id)).one()
-    # Runs of one account go one at a time; a file that would take this one's place waits.
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"run {run.gateway_account_id}"})
-    session.refresh(run, with_for_update=True)
+    # A file that would take this one's place waits.
     settlement = session.scalars(select(Settlement).where(Settlement.id == run.settlement_id).with_for_update(read=True)).one()
-    if run.state != "running":
-        return []
     if settlement.superseded_by_id is not None:
-        run.state, run.error, run.finished_at = "failed", "superseded", hub.clock.now()
+        running.end(session, run, "failed", hub.clock.now(), error="superseded")
         return []
+    running.step(hub, run_id, "matching", lines=settlement.line_count)
     scope = _scope(hub, settlement)
     before = session.execute(
         select(func.count(), func.max(Run.corrections)).where(Run.settlement_id == settlement.id, Run.state == "done")
     ).one()
-    first, run.corrections = not before[0], _corrections(session, settlement)
+    first, corrections = not before[0], _corrections(session, settlement)
     matching.match(session, scope)
     counts = matching.counts(session)
     if sum(row["lines"] for row in counts.values()) != settlement.line_count:
         raise CountsDisagree(f"run {run_id}: {counts} of {settlement.line_count} lines")
+    running.step(hub, run_id, "proving", **_matched(counts))
     effects.prove(session, scope, run_id, first=first)
+    running.step(hub, run_id, "telling")
     effects.tell(session, hub.registers, scope, run_id, now)
+    running.step(hub, run_id, "banking")
     # Lines that no run has seen may be what other days' runs were looking for.
-    fresh = first or run.corrections > before[1]
-    run.elsewhere = effects.elsewhere(session, scope)
-    asked = [ask_run(session, other, now) for other in effects.touched(session, scope, run.elsewhere)] if fresh else []
-    run.state, run.counts, run.finished_at, run.error = "done", counts, hub.clock.now(), None
-    session.flush()
+    fresh = first or corrections > before[1]
+    elsewhere = effects.elsewhere(session, scope)
+    asked = [ask_run(session, other, now) for other in effects.touched(session, scope, elsewhere)] if fresh else []
+    running.end(session, run, "done", hub.clock.now(), counts=counts, corrections=corrections, elsewhere=elsewhere)
     following.follow(hub, session, scope, run_id, now, first=first)
+    telling.ask(hub, session, now, settlement.id)
     _log.info(
         "run.done",
         account=scope.account_code,
@@ -110,6 +102,12 @@ def _carry_out(hub: Hub, session: Session, run_id: uuid.UUID, now: datetime) -> 
         classes={name: row["count"] for name, row in counts.items()},
     )
     return asked
+
+
+def _matched(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Return how many of both sides agree, and how many do not."""
+    agree = sum(counts[name]["count"] for name in ("matched", "late") if name in counts)
+    return {"matched": agree, "others": sum(row["count"] for row in counts.values()) - agree}
 
 
 def _corrections(session: Session, settlement: Settlement) -> int:
@@ -124,9 +122,8 @@ def _scope(hub: Hub, settlement: Settlement) -> Scope:
 
 
 def to_start(session: Session, now: datetime, limit: int = 50) -> list[uuid.UUID]:
-    """Return runs that wait, and those whose job seems lost, oldest first."""
-    wanted = select(Run.id).where((Run.state == "waiting") | ((Run.state == "running") & (Run.started_at < now - _STUCK)))
-    return list(session.scalars(wanted.order_by(Run.asked_at).limit(limit)))
+    """Return runs that may be begun now: those that wait, and those whose owner is gone, one of each account, oldest first."""
+    return running.due(session, now, limit)
 
 
 # What the hub learned after the last run of a day: a reference a file listed before its callback came, an attempt of that day; and
@@ -135,7 +132,8 @@ _LEARNED = text(
     """
     WITH recent AS (
       SELECT settlement.id, settlement.part, settlement.gateway_account_id, settlement.period_on, settlement.until_on,
-             (SELECT max(run.started_at) FROM run WHERE run.settlement_id = settlement.id) AS ran_at
+             (SELECT max(run.started_at) FROM run
+              WHERE run.settlement_id = settlement.id AND run.state IN ('running', 'done')) AS ran_at
       FROM settlement WHERE settlement.superseded_by_id IS NULL AND settlement.until_on >= :since
     ), refunded AS (
       SELECT refund.gateway_account_id, refund.ended_at, (sent.asked_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS asked_on,
@@ -176,6 +174,6 @@ _LEARNED = text(
 def ask_learned(session: Session, now: datetime) -> list[uuid.UUID]:
     """Ask for a new run of each recent day of which the hub has learned more since the last one."""
     learned = list(session.scalars(_LEARNED, {"since": local_date(now) - _RECENT}))
-    return [
-        ask_run(session, settlement, now) for settlement in session.scalars(select(Settlement).where(Settlement.id.in_(learned)))
-    ]
+    # In the order in which runs ask, so that neither waits for the other.
+    ordered = select(Settlement).where(Settlement.id.in_(learned)).order_by(Settlement.gateway_account_id, Settlement.period_on)
+    return [ask_run(session, settlement, now) for settlement in session.scalars(ordered)]

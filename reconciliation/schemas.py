@@ -1,4 +1,4 @@
-"""What programs send and get about settlements, runs, discrepancies and totals."""
+"""What programs send and get about settlements and discrepancies."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ class ImportQuery(Schema):
         load_default="", validate=validate.Length(0, 200, error=bilingual("Tối đa 200 ký tự", "At most 200 characters"))
     )
     until = Day(metadata={"description": "The last day the file covers; the day in the address is the first. Without it, one day."})
+
+
+class ProofsView(Schema):
+    """What settlements and statements that count say of a payment; null is what none does."""
+
+    payment = fields.String()
+    reported_on = fields.Date(allow_none=True, metadata={"description": "The gateway's day, in a settlement that lists it"})
+    banked_on = fields.Date(
+        allow_none=True, metadata={"description": "The day on which the bank shows, whole, what the gateway paid over with it"}
+    )
 
 
 class RejectView(Schema):
@@ -53,33 +63,6 @@ class SettlementView(Schema):
     run = fields.String(metadata={"description": "The run over it: ask GET /v1/runs/{id}"})
 
 
-class ClassView(Schema):
-    """One class of a run. In `listed` and `confirmed`, money given back counts against money taken."""
-
-    count = fields.Integer()
-    amount = fields.Integer(metadata={"description": "The hub's where it has one, else the gateway's, whichever way it went"})
-    lines = fields.Integer()
-    listed = fields.Integer(metadata={"description": "The sum of the lines"})
-    attempts = fields.Integer(metadata={"description": "Attempts of the hub, and its requests to give back"})
-    confirmed = fields.Integer(metadata={"description": "The sum of what the hub has of them"})
-    dated_apart = fields.Integer()
-
-
-class RunView(Schema):
-    """One reconciliation of one account's day."""
-
-    id = fields.String()
-    account = fields.String()
-    date = fields.Date()
-    settlement = fields.String()
-    state = one_of(("waiting", "running", "done", "failed"))
-    error = fields.String(allow_none=True)
-    asked_at = fields.AwareDateTime()
-    started_at = fields.AwareDateTime(allow_none=True)
-    finished_at = fields.AwareDateTime(allow_none=True)
-    classes = fields.Dict(keys=fields.String(), values=fields.Nested(ClassView))
-
-
 class DiscrepancyQuery(Schema):
     """Which discrepancies."""
 
@@ -112,42 +95,3 @@ class DiscrepancyPage(Schema):
 
     data = fields.List(fields.Nested(DiscrepancyView))
     next = fields.String(allow_none=True)
-
-
-class TotalsQuery(Schema):
-    """Which day, of all gateway accounts or of one, and how it is written: `format` counts before the Accept header."""
-
-    date = Day(required=True)
-    gateway_account = text(80)
-    format = one_of(("json", "csv"))
-
-
-class SumView(Schema):
-    """What the ledger says and gateways report, in minor units."""
-
-    count = fields.Integer(metadata={"description": "Lines collected less lines reversed"})
-    collected = fields.Integer(metadata={"description": "Lines whose payment was paid, also by money allocated to it"})
-    reversed = fields.Integer(metadata={"description": "What gateways took back as if it had never been"})
-    refunded = fields.Integer(metadata={"description": "Refunds sent, less what came back from those that failed"})
-    charged_back = fields.Integer(metadata={"description": "What lost disputes took"})
-    owed = fields.Integer(metadata={"description": "collected - reversed - refunded - charged_back"})
-    reported = fields.Integer(metadata={"description": "Of what was collected, what settlement files show"})
-    difference = fields.Integer(metadata={"description": "collected - reversed - reported"})
-    currency = fields.String()
-
-
-class TotalView(SumView):
-    """One agency, kind of fee and line of the budget table."""
-
-    agency = fields.String()
-    agency_name = fields.String()
-    kind = fields.String()
-    budget_line = fields.String()
-
-
-class TotalsView(Schema):
-    """One business day: every figure and the sum of all, one per currency."""
-
-    date = fields.Date()
-    totals = fields.List(fields.Nested(TotalView))
-    sum = fields.List(fields.Nested(SumView))

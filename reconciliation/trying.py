@@ -116,6 +116,3 @@ def _tell(console: Console, tally: Tally, limit: int) -> None:
         declared = [("rows", tally.declared_count), ("sum", tally.declared_sum)]
         told = ", ".join(f"{name} {format_amount(value)}" for name, value in declared if value is not None)
         console.print(f"declared: {told}", highlight=False)
-
-
-COMMANDS: list[click.Command] = [settlements]

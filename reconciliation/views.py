@@ -1,20 +1,19 @@
-"""The REST API of settlements, runs, discrepancies and totals."""
+"""The REST API of settlements, discrepancies and what is proven of a payment."""
 
 from __future__ import annotations
 
-import uuid
 from datetime import date
 from typing import Any
 
-from flask import Response, request
+from flask import g, request
 
 from payhub.errors import FieldProblem, InvalidInput, Text
 from payhub.fields import one_day
-from payhub.http import accepts, also_as, api_blueprint, carries, language, raises, requires, returns, the_hub
-from reconciliation import jobs, presenting, totals
+from payhub.http import accepts, api_blueprint, carries, language, raises, requires, returns, the_hub
+from reconciliation import jobs, presenting
 from reconciliation.errors import REFUSALS, MappingUnusable
 from reconciliation.received import MAX_BYTES
-from reconciliation.schemas import DiscrepancyPage, DiscrepancyQuery, ImportQuery, RunView, SettlementView, TotalsQuery, TotalsView
+from reconciliation.schemas import DiscrepancyPage, DiscrepancyQuery, ImportQuery, ProofsView, SettlementView
 from reconciliation.settlements import import_settlement
 
 bp = api_blueprint("reconciliation", __name__)
@@ -37,12 +36,12 @@ def put_settlement(account: str, day: str, data: dict[str, Any]) -> dict[str, An
     return presenting.describe_import(hub, imported, language())
 
 
-@bp.get("/runs/<run_id>")
-@requires("runs:read")
-@returns(RunView)
-def get_run(run_id: str) -> dict[str, Any]:
-    """Look at one run: its state, and every line of both sides by class."""
-    return presenting.describe_run(the_hub(), run_id)
+@bp.get("/payments/<payment_id>/proofs")
+@requires("payments:read")
+@returns(ProofsView)
+def get_proofs(payment_id: str) -> dict[str, Any]:
+    """Look at what is proven of one payment: that a settlement reports it, and that the bank shows the money it came in."""
+    return presenting.describe_proofs(the_hub(), g.caller.portal, payment_id)
 
 
 @bp.get("/discrepancies")
@@ -52,37 +51,6 @@ def get_run(run_id: str) -> dict[str, Any]:
 def list_discrepancies(data: dict[str, Any]) -> dict[str, Any]:
     """List discrepancies, newest first."""
     return presenting.page_of_discrepancies(the_hub(), **data)
-
-
-@bp.get("/reports/agency-totals")
-@requires("reports:read")
-@accepts(TotalsQuery, place="query")
-@returns(TotalsView)
-@also_as("text/csv")
-def agency_totals(data: dict[str, Any]) -> dict[str, Any] | Response:
-    """Return one business day per agency, kind of fee and budget line (JSON), or per agency and kind (CSV)."""
-    day, account = data["date"], _account(data.get("gateway_account"))
-    with the_hub().db.session() as session:
-        found = totals.agency_totals(session, day, account)
-    if _wants_csv(data.get("format")):
-        name = f"agency-totals-{day}.csv"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept, Accept-Language"}
-        return Response(totals.as_csv(day, found, language()), 200, headers, content_type="text/csv; charset=utf-8")
-    return presenting.describe_totals(day, found, language())
-
-
-def _wants_csv(asked: str | None) -> bool:
-    return asked == "csv" or (asked is None and request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv")
-
-
-def _account(code: str | None) -> uuid.UUID | None:
-    if code is None:
-        return None
-    account = the_hub().registers.gateway_accounts.get(code)
-    if account is None:
-        problem = Text("Không có tài khoản cổng thanh toán này", "There is no such gateway account")
-        raise InvalidInput([FieldProblem("/gateway_account", "unknown", problem)])
-    return account.id
 
 
 def _day(text: str) -> date:

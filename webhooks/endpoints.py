@@ -32,6 +32,7 @@ from webhooks.models import WebhookEndpoint, WebhookSecret
 
 EVENT_TYPES = (
     "payment.created", "payment.closing", "payment.paid", "payment.cancelled", "payment.expired", "payment.reversed",
+    "payment.reported", "payment.unreported", "payment.banked", "payment.unbanked",
     "attempt.created", "attempt.started", "attempt.failed", "attempt.cancelled", "attempt.unknown", "attempt.unapplied",
     "attempt.reversed", "refund.requested", "refund.approved", "refund.declined", "refund.withdrawn", "refund.submitted",
     "refund.unknown", "refund.succeeded", "refund.failed", "refund.retried", "receipt.allocated", "dispute.opened", "dispute.won",

@@ -17,6 +17,7 @@ from sqlalchemy.types import BigInteger, Date, Uuid
 
 from benchmarks.stage import PORTAL, Stage
 from payhub.agencies.calendar import working_days_after
+from payhub.ledger import rollups
 from payhub.registers import in_force
 
 HERE = Path(__file__).parent
@@ -96,6 +97,8 @@ def write(stage: Stage, wanted: Sequence[Month]) -> list[Path]:
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(fill, wanted))
+    # Every month of an account is one transaction, and so one step.
+    rollups.fold(stage.hub, len(wanted) + 1)
     with stage.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("VACUUM (ANALYZE, PARALLEL 2)"))
@@ -124,7 +127,9 @@ def _registers(stage: Stage) -> None:
                 if fee is not None
             ],
         )
-        connection.execute(text("UPDATE gateway_account SET mapping = 'layout'"))
+        till = "(SELECT id FROM bank_account WHERE code = :bank ORDER BY valid_from LIMIT 1)"
+        accounts = f"UPDATE gateway_account SET mapping = 'layout', bank_account_id = {till}"
+        connection.execute(text(accounts), {"bank": BANK})
         connection.execute(text("UPDATE bank_account SET statements = 'mt940'"))
         terms = (
             "UPDATE gateway_terms SET fee_fixed = :fee, payout_text = account.code FROM gateway_account AS account "

@@ -17,6 +17,7 @@ from gateways.simulator import (
     momo_door,
     momo_query,
     momo_refund,
+    napas_files,
     vnpay_banks,
     vnpay_query,
     zalopay_door,
@@ -30,7 +31,9 @@ from gateways.simulator.troubles import Trouble, hung_up
 
 log = logging.getLogger(__name__)
 
-_BLUEPRINTS = (control.bp, bank_control.bp, vnpay_query.bp, vnpay_banks.bp, momo_query.bp, momo_refund.bp, zalopay_query.bp)
+_BLUEPRINTS = (
+    control.bp, bank_control.bp, vnpay_query.bp, vnpay_banks.bp, momo_query.bp, momo_refund.bp, zalopay_query.bp, napas_files.bp,
+)  # fmt: skip
 _CLOSED: Mapping[str, Callable[[], Response]] = {
     "vnpay": vnpay_query.closed,
     "momo": momo_door.closed,

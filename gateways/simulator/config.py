@@ -88,6 +88,8 @@ class SimulatorConfig:
     """MoMo: partnerCode to access key and secret key. Where its IPNs go is said with each order."""
     zalopay: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
     """ZaloPay: app_id to key1 and key2. Where its callbacks go is said with each order."""
+    file_keys: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    """Merchant's account to its bearer token and RSA public key (PEM): who may fetch files by day, as NAPAS gives them."""
     host: str = "127.0.0.1"
     port: int = 8089
     seed: int = 1
@@ -108,8 +110,6 @@ class SimulatorConfig:
     """Whose reference a refund's line in the settlement file has: the refund's own or the order's."""
     terms: Mapping[str, Terms] = field(default_factory=dict)
     """Merchant's account to what is withheld of its lines and when it is paid; who is not named pays nothing."""
-    payout_column: bool = False
-    """Whether each line of a settlement file says which payout it is in, in one more column."""
     bank_account: str = "1000000001"
     """Where payouts go of merchants' accounts that no told bank account is for."""
     momo_expires_s: float = 6000.0

@@ -89,8 +89,7 @@ def settlement(terminal: str, day: str) -> Response:
     if protocol is None:
         raise PageRefused(404, "no such terminal")
     on = day_of(day)
-    payout = reference_of(gateway.config.seed, terminal, on) if gateway.config.payout_column else None
-    text = written(Collected(gateway, terminal).on(on), protocol.layout, payout)
+    text = written(Collected(gateway, terminal).on(on), reference_of(gateway.config.seed, terminal, on), protocol.layout)
     return Response(text, content_type="text/csv; charset=utf-8")
 
 

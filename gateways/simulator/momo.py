@@ -32,9 +32,8 @@ class Momo(Protocol):
     layout = Layout(
         columns=(
             *("STT", "MaGiaoDichMoMo", "MaDonHang", "LoaiGiaoDich", "NgayGiaoDich", "GiaTriGiaoDich", "PhiGiaoDich"),
-            *("NguonTien", "KetQua"),
+            *("NguonTien", "KetQua", "MaLenhChi"),
         ),
-        payout="MaLenhChi",
         kinds=("Thanh toan", "Hoan tien", "Dao giao dich", "Phi dich vu", "Dieu chinh tang", "Dieu chinh giam"),
         state="Thanh cong",
         time="%Y-%m-%d %H:%M:%S",

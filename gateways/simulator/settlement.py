@@ -15,7 +15,10 @@ from enum import StrEnum
 from gateways.simulator.config import GMT7
 from gateways.simulator.orders import Fact
 
-COLUMNS = ("STT", "MaGiaoDich", "MaThamChieu", "LoaiGiaoDich", "ThoiGian", "SoTien", "Phi", "NganHang", "TrangThai")
+COLUMNS = (
+    *("STT", "MaGiaoDich", "MaThamChieu", "LoaiGiaoDich", "ThoiGian"),
+    *("SoTien", "Phi", "NganHang", "TrangThai", "MaThanhToan"),
+)
 _TRAILER = "TONG"
 
 
@@ -39,11 +42,9 @@ _IN_TRAILER = {Kind.PAYMENT: 1, Kind.REFUND: -1, Kind.REVERSAL: -1}
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one gateway's file is written: number, its transaction, our reference, kind, time, amount, fee, bank, state."""
+    """How one gateway's file is written: number, its transaction, our reference, kind, time, amount, fee, bank, state, payout."""
 
     columns: tuple[str, ...] = COLUMNS
-    payout: str = "MaThanhToan"
-    """The heading of one more column, where files say which payout a line is in."""
     kinds: tuple[str, ...] = ("THANH_TOAN", "HOAN_TIEN", "DAO_GIAO_DICH", "PHI_DICH_VU", "DIEU_CHINH_TANG", "DIEU_CHINH_GIAM")
     """The words for each `Kind`, in its order."""
     state: str = "THANH_CONG"
@@ -85,22 +86,17 @@ def disagreed(lines: list[Line], disagreements: Iterable[Fact], day: date) -> li
 _VNPAY = Layout()
 
 
-def written(lines: Iterable[Line], layout: Layout = _VNPAY, payout: str | None = None) -> str:
-    """Write the CSV file: header, numbered lines, and the trailer with their count and payments minus what was given back.
-
-    Where a payout is given, each line says that it is in it.
-    """
+def written(lines: Iterable[Line], payout: str, layout: Layout = _VNPAY) -> str:
+    """Write a payout's CSV file: header, numbered lines, the trailer with their count and payments minus what was given back."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    columns = layout.columns if payout is None else (*layout.columns, layout.payout)
-    rows.writerow(columns)
+    rows.writerow(layout.columns)
     total = count = 0
     for count, line in enumerate(lines, 1):
         total += _IN_TRAILER.get(line.kind, 0) * line.amount
         told = (count, line.transaction, line.reference, layout.word(line.kind), line.at.strftime(layout.time))
-        last = () if payout is None else (payout,)
-        rows.writerow((*told, line.amount, line.fee, line.bank, layout.state, *last))
-    rows.writerow((_TRAILER, count, total, *[""] * (len(columns) - 3)))
+        rows.writerow((*told, line.amount, line.fee, line.bank, layout.state, payout))
+    rows.writerow((_TRAILER, count, total, *[""] * (len(layout.columns) - 3)))
     return text.getvalue()
 
 

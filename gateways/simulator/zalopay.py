@@ -35,9 +35,8 @@ class Zalopay(Protocol):
     layout = Layout(
         columns=(
             *("STT", "ZpTransId", "AppTransId", "LoaiGiaoDich", "ThoiGianGiaoDich", "SoTien", "PhiGiaoDich"),
-            *("KenhThanhToan", "TrangThai"),
+            *("KenhThanhToan", "TrangThai", "PayoutId"),
         ),
-        payout="PayoutId",
         kinds=("PAYMENT", "REFUND", "REVERSAL", "FEE", "ADJUST_IN", "ADJUST_OUT"),
         state="SUCCESS",
         time="%d-%m-%Y %H:%M:%S",

@@ -15,6 +15,7 @@ from payhub.app import registry
 from payhub.demo.run import run_demo
 from payhub.demo.serve import serve
 from payhub.hub import Hub
+from payhub.ledger.moving import fold_anew_if_moved, has_moved
 from payhub.scheduling import run_scheduler, run_worker
 
 LOCAL_HOME = Path(".payhub")
@@ -27,6 +28,8 @@ def _prepared(hub: Hub) -> Hub:
         raise click.ClickException(
             f"the database is at {current or 'no'} revision and this program needs {wanted}: run `payhub migrate`"
         )
+    if has_moved(hub.db.engine):
+        raise click.ClickException("the rows come from another database server: run `payhub migrate` before anything else")
     with hub.db.session() as session:
         deployment.stamp(session, hub.settings.mode, hub.clock.now())
     return hub
@@ -39,6 +42,8 @@ def _prepared(hub: Hub) -> Hub:
 def migrate(hub: Callable[[], Hub], revision: str, app_role: str | None) -> None:
     """Bring the database to this program's version."""
     migrations.upgrade(hub().db.engine, revision, hub().keyring)
+    if revision == "head" and fold_anew_if_moved(hub().db.engine):
+        click.echo("the rows come from another database server: the ledger's rollups begin anew")
     if app_role:
         roles.grant(hub().db.engine, app_role)
     click.echo(f"database at revision {migrations.current(hub().db.engine)}")

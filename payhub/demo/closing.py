@@ -59,10 +59,10 @@ class Treasury:
         read: dict[str, Any] = answer.json()
         return read
 
-    def totals(self, day: date, account: str = "") -> dict[str, Any]:
-        """Ask for a business day's totals, of one gateway account or of all."""
+    def totals(self, day: date, account: str = "", until: date | None = None) -> dict[str, Any]:
+        """Ask for the totals of a business day, or of all until another, of one gateway account or of all."""
         asked = {"gateway_account": account} if account else {}
-        return self.get("/v1/reports/agency-totals", date=f"{day}", **asked)
+        return self.get("/v1/reports/agency-totals", date=f"{day}", until=f"{until or day}", **asked)
 
     def hand_in(self, account: str, day: date, file: bytes) -> str:
         """Hand in an account's settlement file of a day; return the id of the run over it."""
@@ -71,12 +71,24 @@ class Treasury:
         answer.raise_for_status()
         return str(answer.json()["run"])
 
+    def hand_in_statement(self, bank: str, file: bytes) -> None:
+        """Hand in a statement of one of the hub's bank accounts."""
+        headers = {**self._headers, "Content-Type": "application/octet-stream"}
+        requests.put(f"{self.api}/v1/statements/{bank}", data=file, headers=headers, timeout=_TIMEOUT_S).raise_for_status()
+
+    def payouts(self) -> list[dict[str, Any]]:
+        """List what gateways say they pay over, as the hub found it."""
+        return self._all("/v1/payouts")
+
     def discrepancies(self) -> list[dict[str, Any]]:
         """List all that is open."""
-        page = self.get("/v1/discrepancies", state="open", limit="200")
+        return self._all("/v1/discrepancies", state="open")
+
+    def _all(self, path: str, **query: str) -> list[dict[str, Any]]:
+        page = self.get(path, **query, limit="200")
         found = list(page["data"])
         while page["next"]:
-            page = self.get("/v1/discrepancies", state="open", limit="200", cursor=page["next"])
+            page = self.get(path, **query, limit="200", cursor=page["next"])
             found += page["data"]
         return found
 

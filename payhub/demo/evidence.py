@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -30,7 +31,7 @@ _RECEIVABLE = text(
     """
     SELECT account.code, coalesce(sum(posting.amount), 0)::bigint AS amount
     FROM gateway_account AS account
-    LEFT JOIN journal ON journal.gateway_account_id = account.id
+    LEFT JOIN journal ON journal.gateway_account_id = account.id AND journal.fact NOT IN ('fee_withheld', 'adjusted', 'banked')
     LEFT JOIN posting ON posting.journal_id = journal.id AND posting.account = 'receivable'
     GROUP BY account.code
     """
@@ -39,6 +40,7 @@ _DUE = text("SELECT coalesce(sum(l.amount), 0) FROM payment_line l JOIN payment 
 _BALANCE = text("SELECT coalesce(sum(amount), 0) FROM posting WHERE account = :account")
 _DAYS = text("SELECT DISTINCT business_on FROM posting WHERE account = 'owed' ORDER BY business_on")
 _EVENTS = text("SELECT payment_id, seq FROM event WHERE type = ANY (:types)")
+_BOOKED = text("SELECT min(business_on) AS first_on, max(business_on) AS last_on FROM posting")
 _TIMES = text("SELECT coalesce(sum(times), 0) FROM callback WHERE verdict NOT IN ('forged', 'malformed')")
 _REFUSED = text("SELECT coalesce(sum(times), 0) FROM callback WHERE verdict IN ('forged', 'malformed')")
 
@@ -57,8 +59,9 @@ class Attempt:
 class Evidence:
     """All sides of one day.
 
-    Amounts are whole VND; `attempts` go by the order's reference, `receivable` by gateway account. `times` counts arrivals of
-    verified callbacks, `refused` those kept of others.
+    Amounts are whole VND; `attempts` go by the order's reference, `receivable` by gateway account, before anything is paid over.
+    `bank` is what the ledger has at the bank, `banked` whose it is, by agency. `times` counts arrivals of verified callbacks,
+    `refused` those kept of others.
     """
 
     lived: Sequence[Lived]
@@ -67,6 +70,7 @@ class Evidence:
     attempts: Mapping[str, Attempt]
     due: int
     owed: int
+    bank: int
     receivable: Mapping[str, int]
     times: int
     refused: int
@@ -76,6 +80,10 @@ class Evidence:
     totals: Mapping[date, Mapping[str, Any]]
     by_account: Mapping[str, Mapping[date, Mapping[str, Any]]]
     """The same of each gateway account."""
+    banked: Mapping[str, int]
+    payouts: Sequence[Mapping[str, Any]]
+    announced: Books
+    """The same payouts as the gateways and the bank have them."""
     discrepancies: Sequence[Mapping[str, Any]]
     runs: Sequence[Mapping[str, Any]]
 
@@ -107,6 +115,7 @@ def gather(
     lived: Sequence[Lived],
     planned: Sequence[Planned],
     orders: Books,
+    announced: Books,
     runs: Sequence[Mapping[str, Any]],
 ) -> Evidence:
     """Read what is left of the day: rows in one snapshot, reports over HTTP."""
@@ -123,6 +132,7 @@ def gather(
             },
             due=_number(connection, _DUE),
             owed=-_number(connection, _BALANCE, account="owed"),
+            bank=_number(connection, _BALANCE, account="bank"),
             receivable={row.code: row.amount for row in connection.execute(_RECEIVABLE)},
             times=_number(connection, _TIMES),
             refused=_number(connection, _REFUSED),
@@ -131,9 +141,20 @@ def gather(
             portals=portals,
             totals={day: treasury.totals(day) for day in days},
             by_account={account: {day: treasury.totals(day, account) for day in days} for account in TERMINALS},
+            banked=_banked(treasury, *connection.execute(_BOOKED).one()),
+            payouts=treasury.payouts(),
+            announced=announced,
             discrepancies=treasury.discrepancies(),
             runs=runs,
         )
+
+
+def _banked(treasury: Treasury, first_on: date, last_on: date) -> dict[str, int]:
+    """Ask what arrived at the bank of each agency's money, on all days."""
+    added: defaultdict[str, int] = defaultdict(int)
+    for total in treasury.totals(first_on, until=last_on)["totals"]:
+        added[total["agency"]] += total["banked"]
+    return dict(added)
 
 
 def _number(connection: Connection, question: Any, **binds: str) -> int:

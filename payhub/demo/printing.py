@@ -15,7 +15,7 @@ from payhub.demo.evidence import Evidence
 from payhub.demo.proofs import Proof
 from payhub.demo.surroundings import Surroundings
 from payhub.money import format_amount
-from reconciliation.totals import shown
+from reconciliation.totals import SHARES, shown
 
 WIDTH = 124
 
@@ -44,6 +44,7 @@ def print_day(console: Console, day: Evidence) -> None:
         classes = ", ".join(f"{figures['count']} {name}" for name, figures in run["classes"].items() if figures["count"])
         console.print(f"reconciled {run['account']} of {run['date']} ({run['state']}): {classes}", highlight=False, soft_wrap=True)
     console.print()
+    console.print(_payouts(day.payouts), "")
     console.print(_discrepancies(day.discrepancies))
 
 
@@ -53,7 +54,7 @@ def _totals(on: date, totals: Mapping[str, Any]) -> Table:
     # Where the terminal is narrow the name takes a second line; a figure is never cut short.
     table.add_column("")
     table.add_column("kind", no_wrap=True)
-    figures = shown(totals["totals"])
+    figures = shown(totals["totals"], SHARES)
     for figure in figures:
         table.add_column(figure.replace("_", " "), justify="right", no_wrap=True)
     sums: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
@@ -71,7 +72,7 @@ def _accounts(on: date, totals: Mapping[str, Mapping[str, Any]]) -> Table:
     table = _table(f"The same by gateway account, {on}, VND")
     table.add_column("gateway account", no_wrap=True)
     sums = [(account, total) for account, found in totals.items() for total in found["sum"]]
-    figures = shown(total for _, total in sums)
+    figures = shown((total for _, total in sums), SHARES)
     for figure in figures:
         table.add_column(figure.replace("_", " "), justify="right", no_wrap=True)
     for account, total in sums:
@@ -79,6 +80,45 @@ def _accounts(on: date, totals: Mapping[str, Mapping[str, Any]]) -> Table:
     table.add_section()
     added = (sum(int(total[figure]) for _, total in sums) for figure in figures)
     table.add_row("all", *map(format_amount, added), style="bold")
+    return table
+
+
+def _payouts(found: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("What gateways pay over, and what the bank shows, VND")
+    columns = ("gross", "given back", "withheld", "net")
+    for name in ("gateway account", "payout", "due"):
+        table.add_column(name, no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("the bank", no_wrap=True)
+    for each in sorted(found, key=lambda each: (each["account"], each["due_on"])):
+        figures = (each["gross"], each["refunds"] + each["reversals"], each["fees"] - each["adjustments"], each["net"])
+        state = f"{each['state']} {each['banked_on'] or ''}"
+        table.add_row(each["account"], each["reference"], each["due_on"], *map(format_amount, figures), state)
+    return table
+
+
+def _three_ways(day: Evidence) -> Table:
+    """The three proofs side by side, of all gateways and business days."""
+    table = _table("Three ways to the same money, all gateways, VND")
+    for name in ("agency", ""):
+        table.add_column(name, no_wrap=not name)
+    figures = ("collected", "reversed", "reported", "banked", "not yet")
+    for name in figures:
+        table.add_column(name, justify="right", no_wrap=True)
+    sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    names = {}
+    for total in (total for totals in day.totals.values() for total in totals["totals"]):
+        names[total["agency"]] = total["agency_name"]
+        sums[total["agency"]].update({figure: int(total[figure]) for figure in ("collected", "reversed", "reported")})
+    for agency, added in sums.items():
+        added["banked"] = day.banked.get(agency, 0)
+        added["not yet"] = added["collected"] - added["reversed"] - added["banked"]
+    for agency in sorted(sums):
+        table.add_row(agency, names[agency], *(format_amount(sums[agency][figure]) for figure in figures))
+    table.add_section()
+    added = sum(sums.values(), Counter[str]())
+    table.add_row("all", "", *(format_amount(added[figure]) for figure in figures), style="bold")
     return table
 
 
@@ -108,6 +148,11 @@ def print_proofs(console: Console, proofs: Iterable[Proof]) -> bool:
     return holds
 
 
+def print_end(console: Console, day: Evidence) -> None:
+    """Print what the day comes to: per agency, what citizens paid, what gateways reported and what is at the bank."""
+    console.print("", _three_ways(day))
+
+
 def print_next(console: Console, surroundings: Surroundings, day: Evidence) -> None:
     """Say where the day can be looked into."""
     folder, on = surroundings.folder, next(iter(day.totals), "DATE")
@@ -115,6 +160,7 @@ def print_next(console: Console, surroundings: Surroundings, day: Evidence) -> N
     console.print("\n[bold]Where to look next[/]")
     for line in (
         f"{folder / 'settlements'}  the gateways' files, with their deliberate disagreements",
+        f"{folder / 'statements'}  the bank's statements, which do not fit everywhere either",
         f"{folder / 'gateway-books.jsonl'}  everything the gateways did",
         f"{surroundings.logs}  what each process said",
         "make serve  the same processes until Ctrl-C, with pages to click through",

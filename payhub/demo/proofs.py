@@ -46,6 +46,7 @@ def all_proofs(hub: Hub, day: Evidence) -> Iterator[Proof]:
     yield from _callbacks(day)
     for account in TERMINALS:
         yield from _money(day, account)
+    yield from _bank(day)
     yield from _once(day)
     yield from _webhooks(day)
     yield _explained(day)
@@ -96,10 +97,25 @@ def _money(day: Evidence, account: str) -> Iterator[Proof]:
     books = sum(theirs.values())
     figures = f"{format_amount(books)} + {format_amount(explained)} = {format_amount(receivable)} VND"
     holds = books + explained == receivable
-    yield Proof(f"{account}: the gateway's books + amounts it misstated = receivable in the ledger", holds, figures)
+    yield Proof(f"{account}: the gateway's books + amounts it misstated = receivable before payouts", holds, figures)
     lost, invented = theirs.keys() - ours.keys(), ours.keys() - theirs.keys()
     yield _nothing(f"{account}: no money is lost", lost, len(theirs))
     yield _nothing(f"{account}: no money is made up", invented, len(ours))
+
+
+def _bank(day: Evidence) -> Iterator[Proof]:
+    """What the gateways announced is what the hub expects, and what the bank shows whole is what the ledger has."""
+    figures = ("gross", "refunds", "reversals", "fees", "adjustments", "net", "due_on")
+    theirs = {each["reference"]: [each[name] for name in figures] for each in day.announced}
+    ours = {each["reference"]: [each[name] for name in figures] for each in day.payouts}
+    apart = {reference for reference in theirs.keys() | ours.keys() if theirs.get(reference) != ours.get(reference)}
+    yield _nothing("every payout is what its gateway announced, gross, withheld and net", apart, len(theirs))
+    whole = {each["reference"] for each in day.announced if each["credited"] == each["net"]}
+    banked = {each["reference"] for each in day.payouts if each["state"] == "banked"}
+    yield _nothing("a payout is banked where the bank shows it whole, and only there", whole ^ banked, len(theirs))
+    shown = sum(each["net"] for each in day.announced if each["reference"] in whole)
+    told = f"{format_amount(shown)} = {format_amount(day.bank)} VND"
+    yield Proof("what the bank shows of whole payouts = bank in the ledger", shown == day.bank, told)
 
 
 def _once(day: Evidence) -> Iterator[Proof]:

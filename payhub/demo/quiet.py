@@ -21,7 +21,8 @@ _PENDING = text(
       (SELECT count(*) FROM event WHERE position IS NULL) AS events,
       (SELECT count(*) FROM webhook_endpoint WHERE after_position < (SELECT coalesce(max(position), 0) FROM event)) AS endpoints,
       (SELECT count(*) FROM delivery WHERE state = 'due') AS deliveries,
-      (SELECT count(*) FROM run WHERE state IN ('waiting', 'running')) AS runs
+      (SELECT count(*) FROM run WHERE state IN ('waiting', 'running')) AS runs,
+      (SELECT count(*) FROM telling WHERE told < asked) AS tellings
     """
 )
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import requests
 from rich.console import Console
 
-from gateways.simulator import Delays
+from gateways.simulator import Delays, Tariff, Terms
 from payhub.clock import local_date
-from payhub.demo import printing, simulator
-from payhub.demo.closing import Treasury, gateway_day, is_paid, plan_disagreements, settle
+from payhub.demo import banking, printing, simulator
+from payhub.demo.closing import Planned, Treasury, gateway_day, is_paid, plan_disagreements, settle
 from payhub.demo.day import Lived, live
 from payhub.demo.errors import DemoFailed
 from payhub.demo.evidence import Evidence, gather
@@ -26,6 +26,7 @@ from payhub.demo.seed import seed
 from payhub.demo.simulator import TERMINALS
 from payhub.demo.stories import BASKETS, USUAL, cases
 from payhub.demo.surroundings import Surroundings, alone, checkout, emptied, empty_stores, free_ports, stores
+from payhub.demo.tables import rows
 from payhub.hub import Hub
 
 SEED = 20261121
@@ -87,6 +88,7 @@ def _drive(n: int, surroundings: Surroundings, console: Console, began: float) -
         printing.print_day(console, day)
         proven = printing.print_proofs(console, all_proofs(parties.hub, day))
         parties.processes.check()
+    printing.print_end(console, day)
     printing.print_next(console, surroundings, day)
     took = time.monotonic() - began
     console.print(f"\n{n} payments in {took:.0f} s: {'every proof holds' if proven else 'NOT every proof holds'}", style="bold")
@@ -111,11 +113,15 @@ def scene(surroundings: Surroundings, console: Console, delays: Delays, told: Ma
         console.print("starting web, worker, scheduler and the gateways' simulator …")
         environment = {**surroundings.environment, **(told or {})}
         processes = stack.enter_context(Processes(surroundings.root, surroundings.logs, environment))
-        told_simulator = simulator.configure(
-            surroundings, seed=SEED, delays=delays, tries=TRIES, order_s=hub.settings.payments.order_s
-        )
+        order_s, terms = hub.settings.payments.order_s, _terms(surroundings.sample)
+        told_simulator = simulator.configure(surroundings, seed=SEED, delays=delays, tries=TRIES, order_s=order_s, terms=terms)
         start_processes(processes, surroundings, told_simulator)
         yield Scene(hub, surroundings, portals, Treasury(surroundings.base_url, seeded.keys[TREASURY]), processes, console)
+
+
+def _terms(sample: Path) -> dict[str, Terms]:
+    """Have each gateway withhold what its contract says a payment costs."""
+    return {row["terminal"]: Terms(payments=Tariff(basis_points=row["cost_bp"])) for row in rows(sample, "gateway_accounts")}
 
 
 def start_processes(processes: Processes, surroundings: Surroundings, told_simulator: Path) -> None:
@@ -125,6 +131,7 @@ def start_processes(processes: Processes, surroundings: Surroundings, told_simul
         processes.start(name, "-m", "payhub", name)
     processes.wait_for_answer(f"{surroundings.simulator_url}/simulator/books")
     processes.wait_for_answer(f"{surroundings.base_url}/readyz")
+    banking.open_banks(surroundings.simulator_url, banking.banks(surroundings.sample))
 
 
 def _live(scene: Scene, n: int) -> list[Lived]:
@@ -135,7 +142,7 @@ def _live(scene: Scene, n: int) -> list[Lived]:
 
 
 def _close(scene: Scene, lived: Sequence[Lived]) -> Evidence:
-    """Wait until the day is over, settle every gateway day it touched, and gather what every party has."""
+    """Wait until the day is over, settle every gateway day it touched, look at the bank, and gather what every party has."""
     gateway = scene.surroundings.simulator_url
     quiet = Quiet(scene.hub.db.engine, gateway)
     with scene.console.status("waiting for late money, expiries and webhooks …"):
@@ -146,8 +153,24 @@ def _close(scene: Scene, lived: Sequence[Lived]) -> Evidence:
     of_account = {account: [order for order in usual if order["terminal"] == terminal] for account, terminal in TERMINALS.items()}
     planned = plan_disagreements(gateway, of_account, SEED)
     days = sorted({gateway_day(order) for order in paid.values()})
+    banking.withhold(gateway, days)
     with scene.console.status("reconciling …"):
         runs = settle(scene.processes, scene.treasury, gateway, days, scene.surroundings.folder / "settlements")
+        planned += _bank(scene)
         scene.processes.wait_until(quiet.reached, lambda: str(quiet), QUIET_S)
-    portals = list(scene.portals.values())
-    return gather(scene.hub, scene.treasury, portals, lived=lived, planned=planned, orders=orders, runs=runs)
+    portals, announced = list(scene.portals.values()), banking.payouts(gateway)
+    return gather(
+        scene.hub, scene.treasury, portals, lived=lived, planned=planned, orders=orders, announced=announced, runs=runs
+    )
+
+
+def _bank(scene: Scene) -> list[Planned]:
+    """Let the gateways pay over, net of what they withhold, and hand in what the bank says of it; return what must not fit."""
+    gateway, surroundings = scene.surroundings.simulator_url, scene.surroundings
+    announced, found = banking.payouts(gateway), banking.banks(surroundings.sample)
+    if not announced:
+        return []
+    planned = banking.plan_disagreements(gateway, found, announced)
+    told = banking.statements(found, announced)
+    banking.hand_in(scene.treasury, gateway, told, surroundings.folder / "statements")
+    return planned

@@ -37,7 +37,6 @@ def configure(
     tries: int,
     order_s: int,
     terms: Mapping[str, Terms] | None = None,
-    payout_column: bool = False,
 ) -> Path:
     """Write down what the process is to be told; only its owner may read it, for it holds secrets.
 
@@ -54,7 +53,6 @@ def configure(
         "tries": tries,
         "momo_expires_s": order_s,
         "terms": {terminal: asdict(each) for terminal, each in (terms or {}).items()},
-        "payout_column": payout_column,
         "books_path": str(surroundings.folder / "gateway-books.jsonl"),
     }
     path = surroundings.folder / "simulator.json"

@@ -47,6 +47,7 @@ class ActImpossible(PayHubError):
 
 
 _WHY = {
+    "no_payout": Text("Sai lệch này không nói về khoản quyết toán nào", "It is about no payout"),
     "nothing_held": Text("Không còn khoản tiền nào đang giữ vì sai lệch này", "No money is held because of it"),
     "nothing_to_ask": Text(
         "Sai lệch này không nêu lần thanh toán hay hoàn tiền nào hỏi lại được",

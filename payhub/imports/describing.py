@@ -31,7 +31,9 @@ def _facts(register: Register) -> Iterator[str]:
     yield f"One row is {register.holds}. `payhub {register.command} export`, `payhub {register.command} import FILE`."
     yield ""
     yield f"- named by {_listed(register.key)}"
-    if register.ends is None:
+    if register.undated:
+        yield f"- of a row {_listed(register.follows)} may change, from the approval on; {_listed(register.once)} are given once"
+    elif register.ends is None:
         yield f"- a row that has begun (`{register.begins}` is today or before) never changes"
     else:
         given = _listed((register.ends, *register.follows))

@@ -246,8 +246,8 @@ def _against_rewriting(look: _Looking, line: int, was: Row, row: Row) -> Iterato
                 yield Problem(line, name, "ends_in_past", (look.today,))
             elif register.taken_back(row):
                 yield Problem(line, name, "ends_before_begin")
-        elif name not in register.follows or (over and getattr(was, name) is not None):
-            yield Problem(line, name, "history", (register.begin_of(was),))
+        elif name not in register.follows or ((over or name in register.once) and getattr(was, name) is not None):
+            yield Problem(line, name, "fixed") if register.undated else Problem(line, name, "history", (register.begin_of(was),))
 
 
 def _differ(register: Register, was: Row, row: Row) -> list[str]:

@@ -51,6 +51,8 @@ SAID: Mapping[str, tuple[str, str]] = {
     "least_above_most": ("Lớn hơn maximum", "Is above maximum"),
     # Against what is in force.
     "history": ("Dòng đã có hiệu lực từ {0}; thêm dòng mới từ ngày sau", "The row began on {0}: add a new row from a later date"),
+    "fixed": ("Không đổi được nữa", "Does not change any more"),
+    "other_currency": ("Tài khoản ngân hàng không dùng {0}", "The bank account is not one of {0}"),
     "ended_for_good": ("Dòng đã hết hiệu lực ngày {0}", "The row ended on {0}, for good"),
     "ends_in_past": ("Không thể kết thúc trước hôm nay ({0})", "Cannot end before today ({0})"),
     "begins_in_past": (

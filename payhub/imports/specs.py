@@ -110,6 +110,10 @@ class Register:
     ends: str | None = "valid_to"
     follows: tuple[str, ...] = ()
     """What a row that has begun may be given besides an end."""
+    once: tuple[str, ...] = ()
+    """What of that is given once, and then stays."""
+    undated: bool = False
+    """Whether a thing has one row for as long as it is there, which may change in what `follows`, from now on."""
     about: tuple[str, ...] | None = None
     """The columns that name the thing a row is about; the key without its beginning, where not said."""
     part_of: str = ""

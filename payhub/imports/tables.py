@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from payhub.agencies.models import Agency, CollectingAccount, DayOff
 from payhub.errors import Text
 from payhub.imports.contracts import BANK_ACCOUNTS, CALLBACK_NETWORKS, GATEWAY_TERMS
+from payhub.imports.gateways import FILE_SOURCES, GATEWAY_ACCOUNTS
 from payhub.imports.kinds import ACCOUNT, AGENCY, DAY, FEE, FEE_KIND, NAME, ORIGINS, code, flag, text
 from payhub.imports.problems import Problem
 from payhub.imports.schedule import BEGINS, ENDS, FEES, RELIEFS, RETENTIONS, TIERS
@@ -145,13 +146,17 @@ DAYS_OFF = Register(
 PORTALS = Register(
     name="portals",
     says=Text("cổng dịch vụ công", "portals"),
-    holds="a portal during one stretch of time: a code goes on with another row when its name or its origins change",
+    holds="a portal during one stretch of time: a code goes on with another row when anything of it changes",
     model=Portal,
     columns=(
         Column("code", NAME, "the portal"),
         Column("name_vi", text(300), "name in Vietnamese"),
         Column("name_en", text(300), "name in English"),
         Column("return_origins", ORIGINS, "where a citizen may be sent back to", required=False, empty=()),
+        Column(
+            "proofs", flag("yes", "no"), "whether it is told when each payment is reported and banked; empty: no",
+            required=False, empty=False, attribute="told_proofs", later=True,
+        ),
         BEGINS,
         ENDS,
     ),
@@ -177,7 +182,7 @@ REGISTERS: Mapping[str, Register] = {
     register.name: register
     for register in (
         AGENCIES, DAYS_OFF, FEES, TIERS, RELIEFS, RETENTIONS, ACCOUNTS, PORTALS, GRANTS, BANK_ACCOUNTS,
-        GATEWAY_TERMS, CALLBACK_NETWORKS,
+        GATEWAY_ACCOUNTS, GATEWAY_TERMS, CALLBACK_NETWORKS, FILE_SOURCES,
     )
 }  # fmt: skip
 """Every register that is kept by files, in the order in which they can be filled."""

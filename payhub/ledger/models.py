@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Identity, Index
+from sqlalchemy import CHAR, BigInteger, CheckConstraint, ForeignKey, Identity, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
@@ -22,6 +23,8 @@ class Journal(Base):
         Index("ix_journal_refund_id", "refund_id", postgresql_where="refund_id IS NOT NULL"),
         Index("ix_journal_payout", "gateway_account_id", "payout_reference", postgresql_where="payout_reference IS NOT NULL"),
         Index("ix_journal_other_day", "attempt_id", postgresql_where="business_on <> cohort_on"),
+        Index("ix_journal_rare", "business_on", postgresql_where="fact <> 'applied'"),
+        Index("ix_journal_xact", "xact", postgresql_where="xact IS NOT NULL"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -38,6 +41,8 @@ class Journal(Base):
     recorded_at: Mapped[datetime]
     payout_reference: Mapped[str | None]
     """The gateway's payment to us that it is about."""
+    xact: Mapped[int | None] = mapped_column(server_default=text("((pg_current_xact_id())::text)::bigint"))
+    """The transaction that wrote it, as the database numbers them: by it the rollups know what they hold."""
 
 
 class Posting(Base):
@@ -65,3 +70,54 @@ class Posting(Base):
     business_on: Mapped[date]
     amount: Mapped[int]
     currency: Mapped[str] = mapped_column(CHAR(3))
+
+
+class Rollup(Base):
+    """What folded journals moved, added up: a fact on an account, of one gateway account, agency, kind, budget line, both days."""
+
+    __tablename__ = "rollup"
+    __table_args__ = (
+        UniqueConstraint(
+            "business_on", "gateway_account_id", "agency_id", "kind", "budget_line", "account", "fact", "cohort_on", "currency",
+            name="uq_rollup_key", postgresql_nulls_not_distinct=True,
+        ),
+        Index("ix_rollup_cohort_on", "cohort_on"),
+        {"postgresql_with": {"fillfactor": 80}},
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    business_on: Mapped[date]
+    cohort_on: Mapped[date]
+    """The day on which the money came that the fact is about; of a fact about no payment, its own."""
+    gateway_account_id: Mapped[uuid.UUID]
+    agency_id: Mapped[uuid.UUID | None]
+    kind: Mapped[str | None]
+    budget_line: Mapped[str | None]
+    currency: Mapped[str] = mapped_column(CHAR(3))
+    fact: Mapped[str]
+    account: Mapped[str]
+    lines: Mapped[int]
+    """How many lines of payments, or sums, were moved; both shares of one are one."""
+    amount: Mapped[int]
+    """As in the postings: debits positive."""
+    retained: Mapped[int]
+    """The agency's own part of it."""
+
+
+class Fold(Base):
+    """The one row that says which journals the rollups hold: of transactions before `next`, all but those then `running`.
+
+    Journals without the number of their transaction are older than rollups, or came from another database server; they are folded
+    in the order of their ids, up to `before`.
+    """
+
+    __tablename__ = "fold"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    next: Mapped[int]
+    running: Mapped[list[int]] = mapped_column(ARRAY(BigInteger()))
+    before: Mapped[uuid.UUID]
+    cluster: Mapped[int]
+    """Whose transactions are numbered: the database server's own identifier, which a copy made from a dump does not share."""
+    folded_at: Mapped[datetime]

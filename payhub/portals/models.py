@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
@@ -30,6 +30,8 @@ class Portal(Base):
     name_en: Mapped[str]
     return_origins: Mapped[list[str]]
     """Origins (`https://host[:port]`) a citizen may be sent back to."""
+    told_proofs: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it is told when its payments are reported and banked."""
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from payhub.accounts.models import GatewayAccount, GatewaySecret
+from payhub.accounts.sources import SFTP_SECRETS, FileSource, FileSourceSecret
 from payhub.errors import FieldProblem, InvalidInput, Text
 from payhub.hub import Hub
 from payhub.portals.models import Portal, PortalSecret
@@ -103,5 +104,12 @@ PORTAL = register(
         name="portal", model=PortalSecret, owner="portal_id", use="direction", owners=Portal, code="code",
         since="valid_from",
         uses=lambda _hub, _portal: DIRECTIONS,
+    )
+)  # fmt: skip
+FILE_SOURCE = register(
+    Kind(
+        name="file_source", model=FileSourceSecret, owner="file_source_id", use="name", owners=FileSource, code="code",
+        since="valid_from",
+        uses=lambda _hub, _source: SFTP_SECRETS,
     )
 )  # fmt: skip

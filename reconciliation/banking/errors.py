@@ -55,19 +55,6 @@ class BalanceMissing(StatementNotTaken):
         super().__init__("thiếu số dư đầu hoặc cuối", "the opening or closing balance is missing")
 
 
-class BalanceWrong(StatementNotTaken):
-    """Opening balance and lines do not lead to the closing balance."""
-
-    code = "statement_balance_differs"
-
-    def __init__(self, opening: int, lines: int, closing: int) -> None:
-        super().__init__(
-            f"số dư đầu {opening} cộng phát sinh {lines} là {opening + lines}, sao kê ghi {closing}",
-            f"an opening balance of {opening} and lines of {lines} are {opening + lines}; the statement says {closing}",
-            opening=opening, lines=lines, closing=closing,
-        )  # fmt: skip
-
-
 class DaysUnknown(StatementNotTaken):
     """Neither the head nor a line says of which days it is, or a line is of another day."""
 
@@ -90,6 +77,11 @@ class StatementOverlaps(StatementNotTaken):
         )  # fmt: skip
 
 
-REFUSALS = (
-    StatementEmpty, NoNotifications, OtherAccount, BalanceMissing, BalanceWrong, DaysUnknown, StatementOverlaps,
-)  # fmt: skip
+class NothingAgreed(PayHubError):
+    """Nobody has said what a payout is, or it was taken back."""
+
+    code, status = "nothing_agreed", 409
+    title: ClassVar[Text] = Text("Chưa ai xác nhận khoản quyết toán này", "Nobody has said which entries this payout is")
+
+
+REFUSALS = (StatementEmpty, NoNotifications, OtherAccount, BalanceMissing, DaysUnknown, StatementOverlaps)

@@ -15,13 +15,18 @@ from reconciliation.matching import Scope, statement
 # Refunds that hub and gateway agree on are the agencies' whose fees they give back.
 _REFUNDS = statement(
     """
-    INSERT INTO run_refund (run_id, payout, agency_id, kind, budget_line, currency, amount)
-    SELECT :run_id, coalesce(verdict.payout, ''), line.agency_id, line.kind, line.budget_line, verdict.their_currency,
-           sum(part.amount)
-    FROM verdict JOIN refund_try AS sent ON sent.id = verdict.our_id
-    JOIN refund_line AS part ON part.refund_id = sent.refund_id JOIN payment_line AS line ON line.id = part.payment_line_id
-    WHERE verdict.line_type = 'refund' AND verdict.class IN ('matched', 'late')
-    GROUP BY 2, 3, 4, 5, 6 HAVING sum(part.amount) <> 0
+    WITH agreed AS (
+      SELECT verdict.number, coalesce(verdict.payout, '') AS payout, verdict.their_currency AS currency, sent.refund_id,
+             attempt.cohort_on
+      FROM verdict JOIN refund_try AS sent ON sent.id = verdict.our_id JOIN attempt ON attempt.id = sent.attempt_id
+      WHERE verdict.line_type = 'refund' AND verdict.class IN ('matched', 'late')
+    ), kept AS (
+      INSERT INTO refund_match (run_id, number, refund_id) SELECT :run_id, number, refund_id FROM agreed
+    )
+    INSERT INTO run_refund (run_id, payout, agency_id, kind, budget_line, cohort_on, currency, amount)
+    SELECT :run_id, agreed.payout, line.agency_id, line.kind, line.budget_line, agreed.cohort_on, agreed.currency, sum(part.amount)
+    FROM agreed JOIN refund_line AS part USING (refund_id) JOIN payment_line AS line ON line.id = part.payment_line_id
+    GROUP BY 2, 3, 4, 5, 6, 7 HAVING sum(part.amount) <> 0
     """
 )
 

@@ -4,7 +4,7 @@ from payhub.registry import Law
 from reconciliation.banking.accounts import AUTHORITY
 
 # Gateway accounts whose payouts are ours and whose settlements have all been run: what follows from them is written.
-_SETTLED = """
+SETTLED = """
     SELECT a.id FROM gateway_account a WHERE a.settlement = 'pooled' AND NOT EXISTS (
       SELECT FROM settlement s WHERE s.gateway_account_id = a.id AND s.superseded_by_id IS NULL
         AND (SELECT r.state FROM run r WHERE r.settlement_id = s.id ORDER BY r.id DESC LIMIT 1) IS DISTINCT FROM 'done')
@@ -39,7 +39,7 @@ LAWS = [
         "the books of each payout are what its lines and its entry say, once all runs are over",
         "SELECT count(*) FROM (SELECT DISTINCT gateway_account_id, reference, currency FROM gateway_payout) payouts",
         f"""
-        WITH settled AS ({_SETTLED}), whole AS ({_WHOLE}), banked AS (
+        WITH settled AS ({SETTLED}), whole AS ({_WHOLE}), banked AS (
           SELECT whole.* FROM whole JOIN payout_state USING (gateway_account_id, reference, currency) WHERE state = 'banked'
         ), part AS (
           SELECT p.settlement_id, p.gateway_account_id, p.reference, p.currency,
@@ -78,15 +78,16 @@ LAWS = [
         "every payout stands somewhere, and one that is banked has the entry of its net or is of nothing, once all runs are over",
         "SELECT count(*) FROM payout_state",
         f"""
-        WITH settled AS ({_SETTLED}), whole AS ({_WHOLE})
+        WITH settled AS ({SETTLED}), whole AS ({_WHOLE})
         SELECT p.id, w.reference, p.state, w.net, e.amount, e.state FROM whole w
         FULL JOIN (SELECT * FROM payout_state WHERE gateway_account_id IN (SELECT id FROM settled)) p
           ON (p.gateway_account_id, p.reference, p.currency) = (w.gateway_account_id, w.reference, w.currency)
         LEFT JOIN bank_entry e ON e.id = p.bank_entry_id
         LEFT JOIN gateway_account a ON a.id = p.gateway_account_id
         WHERE (w.net IS NULL) IS DISTINCT FROM (p.state = 'withdrawn')
-          OR p.state = 'banked' AND NOT CASE WHEN e.id IS NULL THEN w.net = 0 ELSE
-            e.amount = w.net AND e.currency = p.currency AND e.state = 'banked' AND e.bank_account_id = a.bank_account_id END
+          OR p.state = 'banked' AND NOT CASE WHEN p.agreement_id IS NOT NULL THEN true WHEN e.id IS NULL THEN w.net = 0 ELSE
+            e.amount = w.net AND e.currency = p.currency AND e.state = 'banked' AND e.bank_account_id = a.bank_account_id
+            AND e.booked_on = p.banked_on END
         """,  # noqa: S608 - our own pieces
     ),
     Law(
@@ -120,11 +121,47 @@ LAWS = [
         SELECT entry.id, entry.state, told.state FROM bank_entry AS entry CROSS JOIN LATERAL (
           SELECT CASE
             WHEN bool_or(s.kind = {AUTHORITY}) THEN
-              CASE WHEN EXISTS (SELECT FROM payout_state p WHERE p.bank_entry_id = entry.id) THEN 'banked' ELSE 'open' END
+              CASE WHEN EXISTS (
+                SELECT FROM payout_state p WHERE p.bank_entry_id = entry.id OR p.agreement_id IN (
+                  SELECT agreement_id FROM payout_agreement_entry a WHERE a.bank_entry_id = entry.id)) THEN 'banked' ELSE 'open' END
             WHEN bool_or(s.id IS NOT NULL) THEN 'unproven' ELSE 'withdrawn' END AS state
           FROM statement_line l JOIN statement s ON s.id = l.statement_id AND s.superseded_by_id IS NULL
           WHERE l.bank_entry_id = entry.id
         ) AS told WHERE entry.state <> told.state
         """,  # noqa: S608 - our own piece
+    ),
+    Law(
+        "entries that people agreed on are the payouts they said, all of them and in sum, and two people had agreed",
+        "SELECT count(*) FROM payout_agreement",
+        f"""
+        WITH settled AS ({SETTLED}), whole AS ({_WHOLE})
+        SELECT a.id, entries.amount, payouts.net FROM payout_agreement a
+        JOIN proposal p ON p.id = a.proposal_id LEFT JOIN proposal ended ON ended.id = a.ended_by_id
+        CROSS JOIN LATERAL (
+          SELECT sum(e.amount) AS amount, bool_and(e.state = 'banked' AND e.bank_account_id = a.bank_account_id) AS banked
+          FROM payout_agreement_entry x JOIN bank_entry e ON e.id = x.bank_entry_id WHERE x.agreement_id = a.id) AS entries
+        CROSS JOIN LATERAL (
+          SELECT sum(w.net) AS net, count(*) = count(s.id) AS banked, count(s.id) > 0 AS used
+          FROM payout_agreement_payout x LEFT JOIN whole w USING (gateway_account_id, reference, currency)
+          LEFT JOIN (SELECT * FROM payout_state WHERE gateway_account_id IN (SELECT id FROM settled)) s
+            USING (gateway_account_id, reference, currency, agreement_id)
+          WHERE x.agreement_id = a.id) AS payouts
+        WHERE payouts.used AND (entries.amount, entries.banked, payouts.banked, a.ended_by_id IS NULL)
+              IS DISTINCT FROM (payouts.net, true, true, true)
+          OR NOT (p.kind = 'payout_agreement' AND p.state = 'executed' AND p.decided_by <> p.proposed_by)
+          OR ended.id IS NOT NULL AND NOT (ended.kind = 'payout_agreement_end' AND ended.state = 'executed'
+                                           AND ended.decided_by <> ended.proposed_by)
+        """,  # noqa: S608 - our own pieces
+    ),
+    Law(
+        "no entry and no payout is in two agreements that stand",
+        "SELECT count(*) FROM payout_agreement WHERE ended_by_id IS NULL",
+        """
+        SELECT x.bank_entry_id::text, count(*) FROM payout_agreement_entry x JOIN payout_agreement a ON a.id = x.agreement_id
+        WHERE a.ended_by_id IS NULL GROUP BY 1 HAVING count(*) > 1
+        UNION ALL
+        SELECT x.reference, count(*) FROM payout_agreement_payout x JOIN payout_agreement a ON a.id = x.agreement_id
+        WHERE a.ended_by_id IS NULL GROUP BY x.gateway_account_id, x.reference, x.currency HAVING count(*) > 1
+        """,
     ),
 ]

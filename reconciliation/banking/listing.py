@@ -20,18 +20,19 @@ _FIGURES = text(
     SELECT part.id, sum(part.lines)::bigint AS lines, sum(part.gross)::bigint AS gross, sum(part.refunds)::bigint AS refunds,
            sum(part.reversals)::bigint AS reversals, sum(part.fees)::bigint AS fees, sum(part.adjustments)::bigint AS adjustments,
            sum(part.net)::bigint AS net, max(part.due_on) AS due_on, max(part.awaited_until) AS awaited_until,
-           bool_or(part.named) AS named, min(entry.booked_on) AS banked_on
+           bool_or(part.named) AS named, min(part.banked_on) AS banked_on,
+           (array_agg(part.agreed_by))[1] AS agreed_by
     FROM (
-      SELECT state.id, state.bank_entry_id, part.lines, part.gross, part.refunds, part.reversals, part.fees, part.adjustments,
+      SELECT state.id, state.banked_on, part.lines, part.gross, part.refunds, part.reversals, part.fees, part.adjustments,
              part.net, part.due_on, part.awaited_until, part.named, file.superseded_by_id IS NULL AS counts,
              bool_or(file.superseded_by_id IS NULL) OVER (PARTITION BY state.id) AS any_counts,
-             row_number() OVER (PARTITION BY state.id ORDER BY file.id DESC) AS place
+             row_number() OVER (PARTITION BY state.id ORDER BY file.id DESC) AS place,
+             (SELECT proposal_id FROM payout_agreement WHERE payout_agreement.id = state.agreement_id) AS agreed_by
       FROM payout_state AS state
       JOIN gateway_payout AS part USING (gateway_account_id, reference, currency)
       JOIN settlement AS file ON file.id = part.settlement_id
       WHERE state.id = ANY (:ids)
     ) AS part
-    LEFT JOIN bank_entry AS entry ON entry.id = part.bank_entry_id
     WHERE CASE WHEN any_counts THEN counts ELSE place = 1 END
     GROUP BY part.id
     """
@@ -49,6 +50,10 @@ _MEANT = text(
     """
     SELECT bank_entry_id AS entry_id, 'banked' AS reason, gateway_account_id, reference
     FROM payout_state WHERE bank_entry_id = ANY (:ids)
+    UNION
+    SELECT part.bank_entry_id, 'banked', state.gateway_account_id, state.reference
+    FROM payout_agreement_entry AS part JOIN payout_state AS state ON state.agreement_id = part.agreement_id
+    WHERE part.bank_entry_id = ANY (:ids)
     UNION
     SELECT line.bank_entry_id, 'named', naming.gateway_account_id, naming.reference
     FROM statement_line AS line JOIN statement AS file ON file.id = line.statement_id AND file.superseded_by_id IS NULL

@@ -47,6 +47,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """Two people's word that these entries are these payouts."""
+
+    id: uuid.UUID
+    entries: frozenset[uuid.UUID]
+    payouts: frozenset[Key]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Where a payout stands. `told`: the entries that name it, in the order of time."""
 
@@ -56,6 +65,8 @@ class Decision:
     told: Sequence[Entry] = ()
     alone: Collection[uuid.UUID] = field(default=frozenset())
     """Those of them that name no other payout."""
+    agreement: uuid.UUID | None = None
+    """By which people said that `told` are it, alone or with other payouts."""
 
     @property
     def credited(self) -> int:
@@ -63,10 +74,16 @@ class Decision:
         return sum(entry.amount for entry in self.told if entry.id in self.alone)
 
 
-def decide(payouts: Iterable[Payout], entries: Iterable[Entry], covered: Callable[[Payout], bool]) -> dict[Key, Decision]:
+def decide(
+    payouts: Iterable[Payout], entries: Iterable[Entry], covered: Callable[[Payout], bool], agreements: Iterable[Agreement] = ()
+) -> dict[Key, Decision]:
     """Return where each payout stands. `covered` tells whether every statement is in that could show it in time."""
-    known = {payout.key: payout for payout in payouts}
-    naming, unnamed = _named(known, entries)
+    known, there = {payout.key: payout for payout in payouts}, {entry.id: entry for entry in entries}
+    agreed = _by_agreement(known, there, agreements)
+    # What people have said of a payout is said instead of what follows by itself, and no part of it is anything else.
+    taken = {entry.id for each in agreed.values() for entry in each.told}
+    known = {key: payout for key, payout in known.items() if key not in agreed}
+    naming, unnamed = _named(known, [entry for entry in there.values() if entry.id not in taken])
     decided = {key: _by_name(known[key], told, naming) for key, told in _by_payout(naming).items()}
     rest = [payout for key, payout in known.items() if key not in decided]
     decided |= {payout.key: Decision("banked") for payout in rest if payout.net == 0}
@@ -76,12 +93,32 @@ def decide(payouts: Iterable[Payout], entries: Iterable[Entry], covered: Callabl
         if found is None or found.state == "awaited":
             suggested = None if found is None else found.suggested
             decided[payout.key] = Decision("missing" if covered(payout) else "awaited", suggested=suggested)
-    return decided
+    return decided | agreed
 
 
 def within_reach(payout: Payout, booked_on: date) -> bool:
     """Tell whether an entry of this day may be about the payout."""
     return abs(booked_on - payout.due_on) <= REACH
+
+
+def _by_agreement(
+    known: Mapping[Key, Payout], there: Mapping[uuid.UUID, Entry], agreements: Iterable[Agreement]
+) -> dict[Key, Decision]:
+    """Return what people have said that still holds: all of it is there, the sums are the same, the bank says nothing else."""
+    naming, _ = _named(known, there.values())
+    decided = {}
+    for agreement in agreements:
+        told = sorted((there[each] for each in agreement.entries if each in there), key=_in_time)
+        meant = [known[key] for key in agreement.payouts if key in known]
+        if (len(told), len(meant)) != (len(agreement.entries), len(agreement.payouts)):
+            continue
+        # What names a payout besides, and was not taken back itself, is news: the money was returned, say, or came again.
+        others = [entry for entry, keys in naming.values() if entry.id not in agreement.entries and agreement.payouts & set(keys)]
+        if _standing(sorted(others, key=_in_time)) or sum(each.amount for each in told) != sum(each.net for each in meant):
+            continue
+        for payout in meant:
+            decided[payout.key] = Decision("banked", told=told, agreement=agreement.id)
+    return decided
 
 
 _Naming = Mapping[uuid.UUID, tuple[Entry, Sequence[Key]]]

@@ -52,6 +52,7 @@ class RunRefund(Base):
     """What one run found given back in its settlement, added up: so much of one agency's fees. The last run's word counts."""
 
     __tablename__ = "run_refund"
+    __table_args__ = (Index("ix_run_refund_cohort_on", "cohort_on"),)
 
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("run.id"), primary_key=True)
     payout: Mapped[str] = mapped_column(primary_key=True)
@@ -59,8 +60,22 @@ class RunRefund(Base):
     agency_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     budget_line: Mapped[str] = mapped_column(primary_key=True)
+    cohort_on: Mapped[date] = mapped_column(primary_key=True)
+    """The day on which the money came that was given back."""
     currency: Mapped[str] = mapped_column(CHAR(3), primary_key=True)
     amount: Mapped[int]
+
+
+class RefundMatch(Base):
+    """One refund that a run found in its settlement, agreed with the hub: what `run_refund` is the sum of."""
+
+    __tablename__ = "refund_match"
+    __table_args__ = (Index("ix_refund_match_refund_id", "refund_id"),)
+
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """The settlement's row that lists it."""
+    refund_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("refund.id"))
 
 
 class Statement(Base):
@@ -161,6 +176,43 @@ class PayoutNaming(Base):
     reference: Mapped[str] = mapped_column(primary_key=True)
 
 
+class PayoutAgreement(Base):
+    """Two people's word that entries are payouts, together and whole. It holds while the sums and the bank say nothing else."""
+
+    __tablename__ = "payout_agreement"
+    __table_args__ = (
+        Index("ix_payout_agreement_live", "bank_account_id", postgresql_where="ended_by_id IS NULL"),
+        UniqueConstraint("proposal_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    bank_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("bank_account.id"))
+    proposal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("proposal.id"))
+    agreed_at: Mapped[datetime]
+    ended_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("proposal.id"))
+    """By which proposal people took it back."""
+
+
+class AgreedEntry(Base):
+    """An entry of an agreement."""
+
+    __tablename__ = "payout_agreement_entry"
+
+    agreement_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payout_agreement.id"), primary_key=True)
+    bank_entry_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("bank_entry.id"), primary_key=True, index=True)
+
+
+class AgreedPayout(Base):
+    """A payout of an agreement."""
+
+    __tablename__ = "payout_agreement_payout"
+
+    agreement_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payout_agreement.id"), primary_key=True)
+    gateway_account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateway_account.id"), primary_key=True)
+    reference: Mapped[str] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(CHAR(3), primary_key=True)
+
+
 class PayoutState(Base):
     """Where one payout of a gateway stands: what follows from its settlements and the bank's entries, written down."""
 
@@ -169,7 +221,9 @@ class PayoutState(Base):
         UniqueConstraint("gateway_account_id", "reference", "currency"),
         Index("uq_payout_state_bank_entry_id", "bank_entry_id", unique=True, postgresql_where="bank_entry_id IS NOT NULL"),
         CheckConstraint("state IN ('awaited', 'banked', 'differs', 'missing', 'withdrawn')", name="state"),
-        CheckConstraint("state = 'banked' OR bank_entry_id IS NULL", name="banked"),
+        CheckConstraint("(state = 'banked') = (banked_on IS NOT NULL)", name="banked_on"),
+        CheckConstraint("state = 'banked' AND agreement_id IS NULL OR bank_entry_id IS NULL", name="banked"),
+        CheckConstraint("state = 'banked' OR agreement_id IS NULL", name="agreed"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -182,4 +236,8 @@ class PayoutState(Base):
     """The entry that is it; a payout of nothing is banked without one."""
     suggested_entry_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("bank_entry.id"))
     """The only entry of its amount and days, which does not say so."""
+    agreement_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("payout_agreement.id"))
+    """By which people said which entries it is, where the entries do not say so themselves."""
+    banked_on: Mapped[date | None]
+    """The day on which all of it was there."""
     changed_at: Mapped[datetime]

@@ -99,6 +99,7 @@ def _payout(hub: Hub, row: PayoutState, figures: RowMapping) -> dict[str, Any]:
         **{name: figures[name] for name in _FIGURES},
         "entry": _public(hub, "bke", row.bank_entry_id),
         "suggested_entry": _public(hub, "bke", row.suggested_entry_id),
+        "agreed_by": _public(hub, "prp", figures["agreed_by"]),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -11,11 +11,7 @@ from reconciliation.files import mappings, reading
 from reconciliation.files.lines import REASONS
 from reconciliation.files.statements import Entry, StatementHead
 
-__all__ = ("READERS", "Entry", "Reader", "StatementHead", "read_statements")
-
-Reader = Callable[[IO[bytes]], Iterator[tuple[StatementHead, Sequence[Entry]]]]
-READERS: dict[str, Reader] = {}
-"""Forms of a deployment's own, by the name in a bank account's register, beside the standards and the mappings."""
+__all__ = ("Entry", "StatementHead", "read_statements")
 
 
 def read_statements(source: IO[bytes], how: str, folder: Path) -> Iterator[tuple[StatementHead, Sequence[Entry]]]:
@@ -23,9 +19,6 @@ def read_statements(source: IO[bytes], how: str, folder: Path) -> Iterator[tuple
 
     A statement of which one booking cannot be read is none: nobody could say what the balance is made of.
     """
-    if how in READERS:
-        yield from READERS[how](source)
-        return
     found = reading.statements(source, how if how in mappings.STANDARDS else mappings.load(folder, how))
     entries: list[Entry] = []
     for batch in found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from payhub.fields import one_of, page_limit, text
+from payhub.fields import Few, one_of, page_limit, text
 from payhub.http import bilingual
 from reconciliation.banking.models import ENTRY_STATES, KINDS, PAYOUT_STATES
 
@@ -92,6 +92,7 @@ class PayoutView(Schema):
     banked_on = fields.Date(allow_none=True)
     entry = fields.String(allow_none=True, metadata={"description": "The bank entry that it is"})
     suggested_entry = fields.String(allow_none=True, metadata={"description": "The only entry of its amount and days"})
+    agreed_by = fields.String(allow_none=True, metadata={"description": "The proposal in which people said which entries it is"})
 
 
 class PayoutPage(Schema):
@@ -154,3 +155,16 @@ class EntryPage(Schema):
 
     data = fields.List(fields.Nested(EntryView))
     next = fields.String(allow_none=True)
+
+
+class PayoutMatch(Schema):
+    """Which entries at the bank are a payout, and which payouts they are besides."""
+
+    entries = Few(text(80), 20, required=True, metadata={"description": "Entries that together are all of it"})
+    payouts = Few(text(80), 20, metadata={"description": "Other payouts that came in the same entries"})
+
+
+class ProposedView(Schema):
+    """What was proposed and waits for another person."""
+
+    proposal = fields.String()

@@ -18,9 +18,9 @@ from payhub.discrepancies.models import Discrepancy
 from payhub.discrepancies.service import Finding
 from payhub.hub import Hub
 from payhub.registers import Registers
-from reconciliation.banking import coverage, payouts, posting
+from reconciliation.banking import agreements, coverage, payouts, posting
 from reconciliation.banking.accounts import Till, mark_on
-from reconciliation.banking.matching import REACH, Decision, Entry, Key, Payout, decide
+from reconciliation.banking.matching import REACH, Agreement, Decision, Entry, Key, Payout, decide
 from reconciliation.banking.models import BankEntry, PayoutState
 from reconciliation.banking.payouts import Whole
 
@@ -41,11 +41,11 @@ _NEAR = text(
       WHERE line.bank_entry_id = entry.id
     ) AS said
     WHERE entry.bank_account_id = :bank_id AND entry.booked_on BETWEEN :first_on AND :last_on AND entry.state IN ('open', 'banked')
-      AND (said.names IS NOT NULL OR entry.amount = ANY (:amounts))
+      AND (said.names IS NOT NULL OR entry.amount = ANY (:amounts) OR entry.id = ANY (:agreed))
     """
 ).bindparams(
     bindparam("bank_id", type_=Uuid()), bindparam("first_on", type_=Date()), bindparam("last_on", type_=Date()),
-    bindparam("amounts", type_=ARRAY(BigInteger())),
+    bindparam("amounts", type_=ARRAY(BigInteger())), bindparam("agreed", type_=ARRAY(Uuid())),
 )  # fmt: skip
 
 
@@ -60,16 +60,17 @@ def settle(
     till.lock(session)
     wholes = {whole.key: whole for whole in payouts.due(session, till.account_ids, first_on - 4 * REACH, last_on + 4 * REACH)}
     known = [_payout(hub.registers, whole) for whole in wholes.values()]
-    found = _entries(session, till, known, first_on - 3 * REACH, last_on + 3 * REACH)
+    agreed = agreements.live(session, till, first_on - 4 * REACH, last_on + 4 * REACH)
+    found = _entries(session, till, known, agreed, first_on - 3 * REACH, last_on + 3 * REACH)
     spoken_for = coverage.spoken_for(session, hub.registers, till, first_on - 5 * REACH)
-    decided = decide(known, found, lambda payout: coverage.covers(spoken_for, payout.due_on, payout.awaited_until))
+    decided = decide(known, found, lambda payout: coverage.covers(spoken_for, payout.due_on, payout.awaited_until), agreed)
     near = {
         key: decision
         for key, decision in decided.items()
         if key in keys or first_on - 2 * REACH <= wholes[key].due_on <= last_on + 2 * REACH
     }
     near |= {key: Decision("withdrawn") for key in keys if key not in wholes}
-    changed = _write_down(session, near, now)
+    changed = _write_down(session, near, wholes, now)
     _tell(hub.registers, session, near, wholes, actor, now)
     posting.post(hub, session, {key: near[key] for key in {*changed, *keys}}, wholes, now)
 
@@ -79,11 +80,13 @@ def _payout(registers: Registers, whole: Whole) -> Payout:
     return Payout(whole.key, whole.net, whole.due_on, whole.awaited_until, mark_on(registers, account, whole.due_on) is not None)
 
 
-def _entries(session: Session, till: Till, known: Iterable[Payout], first_on: date, last_on: date) -> list[Entry]:
+def _entries(
+    session: Session, till: Till, known: Iterable[Payout], agreed: Iterable[Agreement], first_on: date, last_on: date
+) -> list[Entry]:
     if till.bank_id is None:
         return []
-    amounts = sorted({payout.net for payout in known})
-    rows = session.execute(_NEAR, {"bank_id": till.bank_id, "first_on": first_on, "last_on": last_on, "amounts": amounts})
+    wanted = {"amounts": sorted({payout.net for payout in known}), "agreed": [entry for each in agreed for entry in each.entries]}
+    rows = session.execute(_NEAR, {"bank_id": till.bank_id, "first_on": first_on, "last_on": last_on, **wanted})
     return [
         Entry(
             row.id, bytes(row.identity), row.booked_on, row.amount, row.currency,
@@ -98,32 +101,31 @@ def _name(told: str) -> tuple[uuid.UUID, str]:
     return uuid.UUID(account_id), reference
 
 
-def _write_down(session: Session, near: Mapping[Key, Decision], now: datetime) -> list[Key]:
+def _write_down(session: Session, near: Mapping[Key, Decision], wholes: Mapping[Key, Whole], now: datetime) -> list[Key]:
     """Write where payouts stand, if they stand otherwise than before; return which do."""
     if not near:
         return []
     named = (PayoutState.gateway_account_id, PayoutState.reference, PayoutState.currency)
-    of, columns = tuple_(*named), (PayoutState.state, PayoutState.bank_entry_id, PayoutState.suggested_entry_id)
-    stored = session.execute(select(*named, *columns).where(of.in_(list(near))))
+    of, written = tuple_(*named), [*_STANDS, "changed_at"]
+    stored = session.execute(select(*named, *(getattr(PayoutState, name) for name in _STANDS)).where(of.in_(list(near))))
     was = {tuple(row[:3]): tuple(row[3:]) for row in stored}
-    becomes = {key: (each.state, _id(each.entry), _id(each.suggested)) for key, each in near.items()}
+    becomes = {key: _stands(each, wholes.get(key)) for key, each in near.items()}
     changed = {key: stands for key, stands in becomes.items() if was.get(key) != stands}
     changed = {key: stands for key, stands in changed.items() if key in was or stands[0] != "withdrawn"}
-    before = {was[key][1] for key in changed if key in was} - {None}
-    after = {stands[1] for stands in changed.values()} - {None}
+    before = _entries_of(session, [was[key] for key in changed if key in was])
+    after = _entries_of(session, changed.values())
     # An entry is given to another payout only once it is nobody's.
     freed = update(PayoutState).where(PayoutState.bank_entry_id.in_(before), of.in_(list(changed)))
-    session.execute(freed.values(state="awaited", bank_entry_id=None))
+    session.execute(freed.values(state="awaited", bank_entry_id=None, banked_on=None))
     rows = [
         {
-            "id": ids.new_id(), "gateway_account_id": key[0], "reference": key[1], "currency": key[2], "state": state,
-            "bank_entry_id": entry_id, "suggested_entry_id": suggested_id, "changed_at": now,
+            "id": ids.new_id(), "gateway_account_id": key[0], "reference": key[1], "currency": key[2],
+            **dict(zip(_STANDS, stands, strict=True)), "changed_at": now,
         }
-        for key, (state, entry_id, suggested_id) in sorted(changed.items())
+        for key, stands in sorted(changed.items(), key=lambda each: each[0])
     ]  # fmt: skip
     if rows:
         row = insert(PayoutState)
-        written = ("state", "bank_entry_id", "suggested_entry_id", "changed_at")
         again = row.on_conflict_do_update(
             index_elements=["gateway_account_id", "reference", "currency"], set_={name: row.excluded[name] for name in written}
         )
@@ -131,6 +133,23 @@ def _write_down(session: Session, near: Mapping[Key, Decision], now: datetime) -
     _mark(session, before - after, "banked", "open")
     _mark(session, after - before, "open", "banked")
     return list(changed)
+
+
+_STANDS = ("state", "bank_entry_id", "suggested_entry_id", "agreement_id", "banked_on")
+
+
+def _stands(decision: Decision, whole: Whole | None) -> tuple[Any, ...]:
+    """Return what is written of a decision."""
+    days = [entry.booked_on for entry in ((decision.entry,) if decision.entry else decision.told)]
+    banked_on = max(days, default=whole.due_on if whole else None) if decision.state == "banked" else None
+    return decision.state, _id(decision.entry), _id(decision.suggested), decision.agreement, banked_on
+
+
+def _entries_of(session: Session, stands: Iterable[tuple[Any, ...]]) -> set[uuid.UUID]:
+    """Return the entries that are payouts which stand so."""
+    found = list(stands)
+    agreed = agreements.entries_of(session, {each[3] for each in found} - {None})
+    return {each[1] for each in found if each[1] is not None} | agreed
 
 
 def _id(entry: Entry | None) -> uuid.UUID | None:
@@ -147,7 +166,7 @@ def _tell(
     """Open what is missing or differs, resolve what no longer is."""
     wrong = [(wholes[key], near[key]) for key in sorted(near) if near[key].state in {"missing", "differs"}]
     found = [_finding(registers, whole, decision) for whole, decision in wrong]
-    names = {_called(registers, key) for key in near}
+    names = {called(registers, key) for key in near}
     open_ones = select(Discrepancy.id, Discrepancy.kind, Discrepancy.key).where(
         Discrepancy.kind.in_(KINDS), Discrepancy.state != "resolved", Discrepancy.key.in_(names)
     )
@@ -157,7 +176,8 @@ def _tell(
     discrepancies.open_many(session, found, now, actor)
 
 
-def _called(registers: Registers, key: Key) -> str:
+def called(registers: Registers, key: Key) -> str:
+    """Return what discrepancies call a payout."""
     account = registers.gateway_accounts_by_id[key[0]]
     return f"{account.code}/payout/{key[1]}" + ("" if key[2] == account.currency else f"/{key[2]}")
 
@@ -178,6 +198,6 @@ def _finding(registers: Registers, whole: Whole, decision: Decision) -> Finding:
         ]  # fmt: skip
     # Money that came whole, but not as one, is in question with all of it.
     return Finding(
-        KINDS[0] if missing else KINDS[1], _called(registers, whole.key), whole.due_on, apart or abs(whole.net), whole.key[2],
+        KINDS[0] if missing else KINDS[1], called(registers, whole.key), whole.due_on, apart or abs(whole.net), whole.key[2],
         evidence, whole.key[0],
     )  # fmt: skip

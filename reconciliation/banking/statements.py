@@ -15,12 +15,11 @@ from payhub.accounts.models import BankAccount
 from payhub.clock import local_date
 from payhub.hub import Hub
 from payhub.identifiers import identifier
-from reconciliation import received
+from reconciliation import received, telling
 from reconciliation.banking import coverage, entries, settling
 from reconciliation.banking.accounts import Till, bank_rows, row_on, till
 from reconciliation.banking.errors import (
     BalanceMissing,
-    BalanceWrong,
     DaysUnknown,
     NoNotifications,
     OtherAccount,
@@ -29,6 +28,7 @@ from reconciliation.banking.errors import (
 )
 from reconciliation.banking.models import Statement
 from reconciliation.banking.reading import Entry, StatementHead, read_statements
+from reconciliation.errors import PagesApart, StatementRefused
 from reconciliation.received import Received
 
 _log = log.get(__name__)
@@ -45,7 +45,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One statement, proven: its days are known, and a statement's lines lead from balance to balance."""
+    """One statement that is ours: its days are known, and its reader has proven that its lines lead from balance to balance."""
 
     number: str | None
     from_on: date
@@ -96,6 +96,7 @@ def import_statement(hub: Hub, code: str, kind: str, file_name: str, source: byt
         coverage.tell(session, rows[0].id, code, now)
         days = [day for each in (*statements, *replaced) for day in (each.from_on, each.to_on)]
         settling.settle(hub, session, place, min(days), max(days), now=now, actor=f"statement {statements[0].id}")
+        telling.ask(hub, session, now)
     _log.info("statement.taken", account=code, kind=kind, lines=sum(each.line_count for each in statements))
     return Taken(code, statements, already=False)
 
@@ -109,7 +110,7 @@ def proven(read: Iterable[tuple[StatementHead, Sequence[Entry]]], rows: Sequence
             before = sheets.pop()
             # Pages of one day follow each other by their balances; notifications have none, and add up.
             if before.closing != sheet.opening:
-                raise BalanceWrong(before.closing or 0, 0, sheet.opening or 0)
+                raise StatementRefused.of(PagesApart(before.closing, sheet.opening))
             sheet = before.joined(sheet)
         sheets.append(sheet)
     if not sheets:
@@ -133,9 +134,6 @@ def _sheet(head: StatementHead, told: Sequence[Entry], rows: Sequence[BankAccoun
         return Sheet(number, from_on, to_on, None, None, told)
     if head.opening is None or head.closing is None:
         raise BalanceMissing
-    lines = sum(entry.amount for entry in told)
-    if head.opening + lines != head.closing:
-        raise BalanceWrong(head.opening, lines, head.closing)
     return Sheet(number, from_on, to_on, head.opening, head.closing, told)
 
 

@@ -10,7 +10,7 @@ from datetime import date
 from mt940.models import Date, Transactions
 from mt940.tags import BalanceBase, Statement
 
-from reconciliation.errors import BalanceDiffers, FileCutOff, FormatWrong, HeaderWrong
+from reconciliation.errors import FileCutOff, FormatWrong, HeaderWrong, PagesApart
 from reconciliation.files.amounts import Amounts
 from reconciliation.files.lines import BadRow, Reject
 from reconciliation.files.mt940_fields import Field, fields
@@ -84,9 +84,7 @@ class Mt940:
         head = self._gathering.head
         if self._open and each.tag == "60M" and head.account == (self._account or None) and not self._final:
             if head.closing != opening:
-                raise BalanceDiffers(
-                    "số dư trang không nối tiếp", "a page that does not follow from the one before", row=each.row, field="60M"
-                )
+                raise PagesApart(head.closing, opening, row=each.row, field="60M")
             self._gathering.say(closing=None)
             return
         self._close()

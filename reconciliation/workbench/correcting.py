@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from payhub.clock import local_date
+from payhub.db import once_committed
 from payhub.discrepancies import proposing
 from payhub.discrepancies.errors import ActImpossible
 from payhub.errors import FieldProblem, InvalidInput, Text
@@ -23,7 +24,7 @@ from payhub.staff import service as staff
 from payhub.staff.canonical import instant
 from payhub.staff.executors import executes
 from payhub.staff.models import Principal, Proposal
-from reconciliation import runs, settlements
+from reconciliation import jobs, runs, settlements
 from reconciliation.banking import payouts
 from reconciliation.files.lines import weigh
 from reconciliation.models import Settlement, SettlementCorrection, SettlementLine, SettlementReject
@@ -114,7 +115,8 @@ def correct(hub: Hub, session: Session, proposal: Proposal) -> None:
     payouts.write(session, hub.registers, account, settlement)
     settlements.tell_difference(session, account, settlement, (), now, "closed by correction")
     proposing.over(session, proposal.id, proposal.decided_by or proposal.proposed_by, now, "corrected")
-    runs.ask_run(session, settlement, now)
+    run_id = runs.ask_run(session, settlement, now)
+    once_committed(session, lambda: jobs.send(hub, run_id))
 
 
 def _enter(session: Session, settlement: Settlement, rows: Sequence[Mapping[str, Any]], proposal: Proposal, now: datetime) -> None:

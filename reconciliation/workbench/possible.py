@@ -8,6 +8,7 @@ from payhub.discrepancies.models import Discrepancy
 from payhub.discrepancies.states import State
 from payhub.hub import Hub
 from payhub.staff.people import Person
+from reconciliation.banking import settling
 from reconciliation.workbench.about import About
 from reconciliation.workbench.asking import askable
 
@@ -23,6 +24,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "refund": ("clerk",),
     "accept": ("clerk",),
     "correct": ("clerk",),
+    "match": ("clerk",),
     "reopen": WORKS,
 }
 _Rule = Callable[[Hub, Discrepancy, About], bool]
@@ -50,6 +52,7 @@ _RULES: Mapping[str, _Rule] = {
     "refund": _held,
     "accept": _proposable,
     "correct": lambda hub, found, what: _proposable(hub, found, what) and bool(what.aside),
+    "match": lambda hub, found, what: _proposable(hub, found, what) and found.kind in settling.KINDS,
     "reopen": lambda _hub, found, _what: found.accepted,
 }
 

@@ -20,7 +20,7 @@ from reconciliation.files.lines import LINE_TYPES
 from reconciliation.schemas import RejectView
 
 STATES = tuple(state.value for state in State)
-ACTS = ("assign", "unassign", "comment", "link", "ask", "allocate", "refund", "accept", "correct", "reopen")
+ACTS = ("assign", "unassign", "comment", "link", "ask", "allocate", "refund", "accept", "correct", "match", "reopen")
 _YES = ("yes", "no")
 
 

@@ -15,6 +15,7 @@ from payhub.hub import Hub
 from payhub.payments.models import Payment
 from payhub.payments.refunds.standing import available
 from reconciliation.models import Settlement
+from reconciliation.workbench import payouts
 from reconciliation.workbench.about import DIFFERENCE, About
 from reconciliation.workbench.asking import askable
 from reconciliation.workbench.sides import same_money
@@ -45,6 +46,7 @@ def suggest(hub: Hub, session: Session, found: Discrepancy, what: About) -> Iter
     if found.kind in _ASK and askable(hub, what):
         yield "ask", _ASK[found.kind], {}
     yield from _other_half(hub, session, found)
+    yield from payouts.suggest(hub, session, found)
 
 
 def _rows(session: Session, found: Discrepancy, what: About) -> Iterator[Suggestion]:

@@ -20,7 +20,8 @@ from payhub.payments.refunds.errors import GatewayRefundsNothing, NotRefundable
 from payhub.staff.errors import AlreadyProposed, RoleMissing
 from payhub.staff.http import requires_person
 from payhub.staff.models import ROLES as ANYBODY
-from reconciliation.workbench import asking, correcting, money, presenting
+from reconciliation.banking.schemas import PayoutMatch
+from reconciliation.workbench import asking, correcting, money, payouts, presenting
 from reconciliation.workbench.possible import ROLES
 from reconciliation.workbench.schemas import (
     Acceptance,
@@ -195,6 +196,18 @@ def correct(data: dict[str, Any], discrepancy_id: str) -> Response:
     """Propose what rows of a file say that were set aside; once another person agrees they are lines of it."""
     hub, by = the_hub(), g.person.principal
     return _once(discrepancy_id, lambda session, wanted: correcting.propose(hub, session, wanted, data["rows"], by), 201)
+
+
+@bp.post("/staff/discrepancies/<discrepancy_id>/match")
+@requires_person(*ROLES["match"])
+@idempotent
+@accepts(PayoutMatch)
+@returns(WorkDetailsView, 201)
+@raises(*_PROPOSING, ActImpossible)
+def match(data: dict[str, Any], discrepancy_id: str) -> Response:
+    """Propose that entries at the bank are the payout it is about, alone or with others; another person approves it."""
+    hub, by = the_hub(), g.person.principal
+    return _once(discrepancy_id, lambda session, wanted: payouts.match(hub, session, wanted, data, by), 201)
 
 
 @bp.post("/staff/discrepancies/<discrepancy_id>/reopen")

@@ -285,6 +285,14 @@ QUERIES = {
     "/v1/reports/agency-totals": [
         ("", "date"), ("date=-0001-01-01", "date"), ("date=2026-11-20&format=xml", "format"), ("date=%ff", "date"),
         ("date=20261120", "date"), ("date=2026-W47-5", "date"), ("date=2026-11-20&date=2026-11-20", "date"), ("date=2026-11-20&day=1", "day"),
+        ("date=2026-11-20&until=2026-11-19", "until"), ("date=2026-01-01&until=2026-11-19", "until"), ("date=2026-11-20&mode=both", "mode"),
+        ("date=2026-11-20&by=day", "by"), ("date=2026-11-20&gateway_account=nobody", "gateway_account"),
+    ],
+    "/v1/reports/gateway-totals": [("", "date"), ("date=2026-11-20&by=agency", "by"), ("date=2026-11-20&mode=", "mode")],
+    "/v1/reports/rows": [
+        ("date=2026-11-20", "figure"), ("date=2026-11-20&figure=count", "figure"), ("date=2026-11-20&figure=net&mode=cohort", "figure"),
+        ("date=2026-11-20&figure=due&cursor=x", "cursor"), ("date=2026-11-20&figure=due&cursor=eA==", "cursor"),
+        ("date=2026-11-20&figure=due&limit=0", "limit"), ("date=2026-11-20&figure=due&cursor=%E1%BA%BF", "cursor"),
     ],
 }  # fmt: skip
 

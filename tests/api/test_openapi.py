@@ -51,7 +51,7 @@ def test_an_answer_is_promised_whole(document) -> None:
     schemas = document["components"]["schemas"]
     answered = {"Payment", "Line", "PaymentPage", "Proposal", "Principal", "ProposalPage", "Settlement", "Reject", "Run", "Class"}
     answered |= {"Quote", "QuotedLine", "Fee", "FeePage", "Tier", "Relief", "Agency", "AgencyPage"}
-    answered |= {"Discrepancy", "DiscrepancyPage", "Totals", "Total", "Sum", "Refund", "RefundList", "StaffRefund", "Try"}
+    answered |= {"Discrepancy", "DiscrepancyPage", "Totals", "Total", "Sum", "AccountTotals", "AccountTotal", "Books", "Rows", "Row", "Refund", "RefundList", "StaffRefund", "Try"}
     answered |= {"Dispute", "DisputeLine", "DisputeList", "StaffDispute", "StaffDisputeList", "UnappliedReceipt", "Allocation", "Given"}
     answered |= {"UnappliedReceiptDetails", "UnappliedReceiptPage"}
     for name in answered:
@@ -72,7 +72,7 @@ def test_states_are_listed(document) -> None:
     assert states("Payment") == {*PaymentState, "processing", "cancelling"}
     assert states("Proposal") == set(ProposalState)
     assert states("Dispute") == set(DisputeState)
-    assert states("Run") == {"waiting", "running", "done", "failed"}
+    assert states("Run") == {"waiting", "running", "done", "failed", "cancelled"}
     assert states("Discrepancy") == {"open", "assigned", "proposed", "resolved"}
 
 

@@ -6,6 +6,8 @@ import dataclasses
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from payhub.app import create_app
 from payhub.hub import build
@@ -18,7 +20,7 @@ def cut_off(hub, settings):
         settings, database=dataclasses.replace(settings.database, url="postgresql+psycopg://x@127.0.0.1:9/x")
     )
     broken = build(gone, hub.gateways, hub.clock)
-    broken = dataclasses.replace(broken, cache=hub.cache, redis=Redis(host="127.0.0.1", port=9))
+    broken = dataclasses.replace(broken, cache=hub.cache, redis=Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 1)))
     hub.cache.fresh()
     yield create_app(hub=broken).test_client()
     broken.db.close()

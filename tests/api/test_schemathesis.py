@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,8 +13,14 @@ from schemathesis import openapi
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
+from gateways.simulator.bank import Entry, Statement
+from gateways.simulator.camt import camt053, camt054
+from gateways.simulator.config import GMT7
+from payhub.ids import public_id
 from reconciliation import runs
-from reconciliation.banking.reading import READERS, Entry, StatementHead
+from reconciliation.receiving import arriving
+from reconciliation.receiving.arriving import Seen
+from reconciliation.receiving.places import Expected, places
 
 # What the registers of the tests know: without it no generated payment would ever be made, and no answer hold a row.
 KNOWN = {
@@ -34,9 +40,15 @@ BEYOND = {"POST /v1/refunds/{refund_id}/retry"}
 IN_PATHS = {"account": ["vnpay-main", "none"], "code": ["000.00.00.G15", "none"], "day": ["2026-11-20", "2026-11-19"]}
 IN_PATHS |= {"bank_account": ["thu-ho", "none"]}
 FILE = (
-    "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai\n"
-    "1,T1,PHSTRANGER0001,THANH_TOAN,20/11/2026 09:30:00,200000,0,NCB,THANH_CONG\nTONG,1,200000,,,,,,\n"
+    "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai,MaThanhToan\n"
+    "1,T1,PHSTRANGER0001,THANH_TOAN,20/11/2026 09:30:00,200000,0,NCB,THANH_CONG,\nTONG,1,200000,,,,,,,\n"
 )
+MORNING = datetime(2026, 11, 23, 9, tzinfo=GMT7)
+SHEET = Statement(
+    {"account": "1000000001", "name": "PAYHUB", "bic": "SIMUVNVX"}, MORNING.date(), 0,
+    (Entry("FT1", MORNING, MORNING.date(), 1_000, "NOP PHI PH0000000000"),),
+)  # fmt: skip
+STATEMENTS = [camt053(SHEET).decode(), camt054(SHEET, MORNING).decode(), "<Document/>", ""]
 SETTINGS = {
     "seed": 20261120,
     "continue-on-failure": True,
@@ -52,15 +64,8 @@ SETTINGS = {
 
 
 @pytest.fixture
-def made(paid, ask, order, client, keys, hub, monkeypatch) -> dict[str, list[str]]:
-    """One of everything that can be looked at: payments paid and open, a refund, a settlement without them, a run, discrepancies.
-
-    Any bytes are a statement with one entry, none are none.
-    """
-    entry = Entry(1, date(2026, 11, 23), date(2026, 11, 23), 1_000, "VND", "FT1", None, "NOP PHI PH0000000000")
-    sheet = StatementHead(None, "VND", opening=0, closing=1_000), [entry]
-    for standard in ("camt053", "camt054"):
-        monkeypatch.setitem(READERS, standard, lambda source: iter([sheet] if source.read() else []))
+def made(paid, ask, order, client, keys, hub) -> dict[str, list[str]]:
+    """One of everything that can be looked at: payments paid and open, a refund, a settlement without them, a run, discrepancies, a file."""
     unpaid = ask({**order, "portal_reference": "unpaid", "dossier": "unpaid"}).json["id"]
     asked = {"lines": [{"number": 1, "amount": 1_000}], "reason": "requested_by_citizen"}
     headers = {"Authorization": f"Bearer {keys['dvc-bo-tu-phap']}", "Idempotency-Key": "refund"}
@@ -72,7 +77,11 @@ def made(paid, ask, order, client, keys, hub, monkeypatch) -> dict[str, list[str
         waiting = runs.to_start(session, hub.clock.now())
     for run_id in waiting:
         runs.execute(hub, run_id)
+    with hub.db.session() as session:
+        seen = Seen(next(places(hub)), "folder", "vnpay.csv", "1-1-1")
+        file_id = arriving.note(hub, session, seen, Expected("settlement", None, None, None))
     return {
+        "file_id": [public_id("fil", file_id, "test"), "fil_test_0"],
         "payment_id": [paid.payment["id"], unpaid, "pay_test_0"],
         "refund_id": [refund, "ref_test_0"],
         "run_id": [taken.json["run"], "run_test_0"],
@@ -109,7 +118,7 @@ def contract(app, keys, made, hub) -> Any:
             if "text/csv" in operation.get("requestBody", {}).get("content", {}):
                 operation["requestBody"]["content"]["text/csv"]["schema"] = {"type": "string", "enum": [FILE, "STT", ""]}
             if "application/octet-stream" in operation.get("requestBody", {}).get("content", {}):
-                operation["requestBody"]["content"]["application/octet-stream"]["schema"] = {"type": "string", "enum": ["one", "more", ""]}
+                operation["requestBody"]["content"]["application/octet-stream"]["schema"] = {"type": "string", "enum": STATEMENTS}
             scope = re.findall("`([a-z:]+)`", operation["description"])[0]
             asked.append({"include-name": f"{method.upper()} {path}", "headers": {"Authorization": f"Bearer {may[scope]}"}})
     schema = openapi.from_dict(document, config=SchemathesisConfig.from_dict({**SETTINGS, "operations": asked}))

@@ -14,6 +14,17 @@ pytestmark = pytest.mark.heavy
 ROOT = Path(__file__).parent.parent.parent
 
 
+def test_totals_are_measured_beside_what_was_written(tmp_path: Path) -> None:
+    home, output = tmp_path / "home", tmp_path / "totals.json"
+    sizes = ["--payments", "6000", "--days", "3", "--agencies", "50", "--tail", "100", "--home", str(home), "--output", str(output)]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.totals", *sizes], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(output.read_text())
+    assert (told["payments"], told["rollups_of_a_day"]) == (6_000, 2 * 3 * 50)
+
+
 def test_every_planted_disagreement_is_found_and_no_other(tmp_path: Path) -> None:
     home, output = tmp_path / "home", tmp_path / "national.json"
     sizes = ["--payments", "12000", "--months", "2", "--listened-s", "3", "--home", str(home), "--output", str(output)]

@@ -6,6 +6,8 @@ import dataclasses
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from payhub.app import create_app
 from webhooks import unverified
@@ -19,7 +21,7 @@ def limited(hub):
     """An application whose quotas are as said, with Valkey or without."""
 
     def make(*, valkey: bool = True, **quotas: int):
-        redis = hub.redis if valkey else Redis(host="127.0.0.1", port=9)
+        redis = hub.redis if valkey else Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 1))
         settings = dataclasses.replace(hub.settings, callbacks=dataclasses.replace(hub.settings.callbacks, **quotas))
         return create_app(hub=dataclasses.replace(hub, redis=redis, settings=settings)).test_client()
 

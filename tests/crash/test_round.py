@@ -1,8 +1,12 @@
 """One small round: everything is killed once and more under load, and nothing is lost or doubled."""
 
+import pytest
+
 from payhub.demo.crash.kinds import Kind
 from payhub.demo.crash.round import Size, run_round
 from payhub.demo.crash.strikes import TARGETS
+
+pytestmark = pytest.mark.heavy
 
 SMALL = Size(kills=6, citizens=4, patient=False)
 

@@ -85,11 +85,20 @@ def test_every_proof_of_a_small_day_holds(home, capsys):
         "late",
         "reversed",
         "paid_twice",
+        "banked_differs",
+        "statement_gap",
     ):
         assert kind in said
     for account in ("vnpay-main", "momo-main", "zalopay-main"):
         assert list((home / "demo" / "settlements").glob(f"{account}-*.csv"))
         assert f"{account}: no money is lost" in said
+    assert {path.suffix for path in (home / "demo" / "statements").iterdir()} == {".xml", ".txt"}
+    [banked] = re.findall(r"Three ways to the same money.*^all +[0-9.]+ +[0-9.]+ +[0-9.]+ +([0-9.]+)", said, re.DOTALL | re.MULTILINE)
+    assert int(banked.replace(".", "")) > 0
+    laws = re.findall(r"^holds +(.*(?:payout|statement|movement).*?) +([0-9,]+) checked", said, re.MULTILINE)
+    # Nobody works on the demo's day and nothing comes by itself: both have tests of their own.
+    assert not [law for law, checked in laws if checked == "0" and "agree" not in law and "came by itself" not in law]
+    assert len(laws) > 7
     assert not left_of(home)
 
 

@@ -48,7 +48,7 @@ def test_the_tutorial_does_what_it_says(folder: Path) -> None:
         assert not os.environ.get("CI"), "curl is missing: apt-get install curl"
         pytest.skip("curl is not installed, and the tutorial is typed with it")
     steps = re.findall(r"```sh\n(.*?)```", TUTORIAL.read_text(), re.DOTALL)
-    assert len(steps) == 9
+    assert len(steps) == 10
     script = "set -eu\n" + "\n".join(steps)
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "160"}
     done = subprocess.run(
@@ -60,4 +60,5 @@ def test_the_tutorial_does_what_it_says(folder: Path) -> None:
     assert '"state":"paid"' in (folder / "paid.json").read_text()
     assert re.search(r"matched\s+1\s+85\.000", said), said
     assert re.search(r"000\.00\.00\.H53\s+le_phi\s+1\s+75\.000\s+75\.000\s+0", said), said
+    assert re.search(r"vnpay-main\s+PO[0-9]{14}\s+[0-9-]{10}\s+banked\s+[0-9-]{10}\s+85\.000", said), said
     assert " NO" not in said

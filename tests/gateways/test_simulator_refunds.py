@@ -32,7 +32,7 @@ def rows(driver, day=None):
     header, *lines, trailer = text.splitlines()
     read = list(csv.DictReader([header, *lines]))
     total = sum(int(row["SoTien"]) * (1 if row["LoaiGiaoDich"] == "THANH_TOAN" else -1) for row in read)
-    assert trailer == f"TONG,{len(read)},{total},,,,,,"
+    assert trailer == f"TONG,{len(read)},{total},,,,,,,"
     return [row for row in read if row["LoaiGiaoDich"] == "HOAN_TIEN"]
 
 
@@ -257,6 +257,7 @@ def test_refunds_are_lines_of_their_day(simulator):
         "Phi": "0",
         "NganHang": "NCB",
         "TrangThai": "THANH_CONG",
+        "MaThanhToan": row["MaThanhToan"],
     }
     assert (other["MaThamChieu"], other["SoTien"]) == ("RF2", "20000")
 

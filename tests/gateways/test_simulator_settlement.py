@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 DAY = "2026-11-21"
-HEADER = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai"
+HEADER = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai,MaThanhToan"
 
 
 class Clock:
@@ -50,7 +50,7 @@ def file(driver, day=DAY):
     rows = list(csv.DictReader([header, *lines]))
     assert [row["STT"] for row in rows] == [str(number + 1) for number in range(len(rows))]
     total = sum(int(row["SoTien"]) * (1 if row["LoaiGiaoDich"] == "THANH_TOAN" else -1) for row in rows)
-    assert trailer == f"TONG,{len(rows)},{total},,,,,,"
+    assert trailer == f"TONG,{len(rows)},{total},,,,,,,"
     return rows
 
 
@@ -76,6 +76,7 @@ def test_a_day_lists_what_was_paid_on_it(paid):
         "Phi": "0",
         "NganHang": "NCB",
         "TrangThai": "THANH_CONG",
+        "MaThanhToan": rows[0]["MaThanhToan"],
     }
     assert file(paid, "2026-11-20") == file(paid, "2026-11-22") == []
 

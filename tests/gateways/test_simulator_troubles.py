@@ -246,12 +246,12 @@ def test_every_scenario_has_its_amount():
     [
         (
             "momo",
-            "STT,MaGiaoDichMoMo,MaDonHang,LoaiGiaoDich,NgayGiaoDich,GiaTriGiaoDich,PhiGiaoDich,NguonTien,KetQua",
+            "STT,MaGiaoDichMoMo,MaDonHang,LoaiGiaoDich,NgayGiaoDich,GiaTriGiaoDich,PhiGiaoDich,NguonTien,KetQua,MaLenhChi",
             ("Thanh toan", "Hoan tien"),
         ),
         (
             "zalopay",
-            "STT,ZpTransId,AppTransId,LoaiGiaoDich,ThoiGianGiaoDich,SoTien,PhiGiaoDich,KenhThanhToan,TrangThai",
+            "STT,ZpTransId,AppTransId,LoaiGiaoDich,ThoiGianGiaoDich,SoTien,PhiGiaoDich,KenhThanhToan,TrangThai,PayoutId",
             ("PAYMENT", "REFUND"),
         ),
     ],
@@ -267,11 +267,11 @@ def test_each_account_has_a_file_of_its_own(simulator, name, header, kinds):
     day = datetime.now(UTC) + timedelta(hours=7)
     text = driver.http.get(f"{driver.base}/simulator/settlements/{driver.account.terminal}/{day:%Y-%m-%d}.csv").text
     first, *lines, trailer = text.splitlines()
-    assert (first, trailer) == (header, "TONG,3,370000,,,,,,")
+    assert (first, trailer) == (header, "TONG,3,370000,,,,,,,")
     rows = [list(row) for row in csv.reader(io.StringIO("\n".join(lines)))]
     assert {(row[2], row[3], row[5]) for row in rows} == {
         (orders[0].reference, kinds[0], "100000"),
         (orders[2].reference, kinds[0], "300000"),
         (refund.reference, kinds[1], "30000"),
     }
-    assert driver.http.get(f"{driver.base}/simulator/settlements/PAYHUB01/{day:%Y-%m-%d}.csv").text.endswith("TONG,0,0,,,,,,\n")
+    assert driver.http.get(f"{driver.base}/simulator/settlements/PAYHUB01/{day:%Y-%m-%d}.csv").text.endswith("TONG,0,0,,,,,,,\n")

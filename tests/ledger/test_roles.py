@@ -27,7 +27,7 @@ from webhooks import deliveries, endpoints, relay, unverified
 
 ROLE = f"application {os.getpid()}"
 FRIDAY = date(2026, 11, 20)
-HEADING = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai"
+HEADING = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai,MaThanhToan"
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_reconciliation_works(hub, paid, rows, monkeypatch, large) -> None:
     # In truth a file of 16 MiB has a table of its own.
     monkeypatch.setattr(settlements, "LARGE", large)
     [(reference,)] = rows("SELECT reference FROM attempt")
-    file = f"{HEADING}\n1,1,{reference},THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG\nTONG,1,200000,,,,,,\n"
+    file = f"{HEADING}\n1,1,{reference},THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG,\nTONG,1,200000,,,,,,,\n"
     imported = import_settlement(hub, "vnpay-main", FRIDAY, "day.csv", file.encode())
     assert runs.execute(hub, imported.run_id) == []
     assert rows("SELECT state FROM run") == [("done",)]

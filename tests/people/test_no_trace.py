@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +28,9 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
+from gateways.simulator.bank import Entry, Statement
+from gateways.simulator.camt import camt053
+from gateways.simulator.config import GMT7
 from payhub import jobs, log
 from payhub.app import create_app
 from payhub.cli.people import people
@@ -38,7 +41,6 @@ from payhub.payments.refunds import sending
 from payhub.people import jobs as people_jobs
 from payhub.sealed import SEALED
 from reconciliation import runs
-from reconciliation.banking.reading import READERS, Entry, StatementHead
 from webhooks import couriers, endpoints, relay
 
 
@@ -231,14 +233,14 @@ class Doors:
 
     def settles(self) -> None:
         """A file that names people where codes belong."""
-        heading = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai"
+        heading = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai,MaThanhToan"
         rows = [
-            f"1,14226112,{self.reference},THANH_TOAN,20/11/2026 10:05:00,200000,0,{self.person.plain_name},THANH_CONG",
-            f"2,{self.person.plain_name},{self.person.plain_name} 2,THANH_TOAN,20/11/2026 10:06:00,1000,0,NCB,THANH_CONG",
-            f"3,3,{self.person.name},THANH_TOAN,20/11/2026 10:06:00,1000,0,NCB,THANH_CONG",
-            f"4,4,PHX,{self.person.name},20/11/2026 10:06:00,1000,0,NCB,THANH_CONG",
+            f"1,14226112,{self.reference},THANH_TOAN,20/11/2026 10:05:00,200000,0,{self.person.plain_name},THANH_CONG,",
+            f"2,{self.person.plain_name},{self.person.plain_name} 2,THANH_TOAN,20/11/2026 10:06:00,1000,0,NCB,THANH_CONG,",
+            f"3,3,{self.person.name},THANH_TOAN,20/11/2026 10:06:00,1000,0,NCB,THANH_CONG,",
+            f"4,4,PHX,{self.person.name},20/11/2026 10:06:00,1000,0,NCB,THANH_CONG,",
         ]
-        file = "\n".join([heading, *rows, "TONG,4,203000,,,,,,", ""])
+        file = "\n".join([heading, *rows, "TONG,4,203000,,,,,,,", ""])
         headers = {"Authorization": f"Bearer {self.keys['kbnn']}", "Content-Type": "text/csv", **self.noise}
         address = f"/v1/settlements/vnpay-main/2026-11-20?file_name={quote(self.person.all)}.csv"
         taken = self.client.put(address, data=file.encode(), headers=headers)
@@ -247,18 +249,20 @@ class Doors:
 
     def banks(self) -> None:
         """A statement whose every text names the person, who paid in by transfer."""
+        nine = datetime(2026, 11, 23, 9, tzinfo=GMT7)
         said = [
-            Entry(1, date(2026, 11, 23), date(2026, 11, 23), 1_000, "VND", self.person.plain_name, self.person.name, self.person.all),
-            Entry(2, date(2026, 11, 23), date(2026, 11, 23), 1_000, "VND", None, None, self.person.all, self.person.phone),
+            Entry(name, nine, nine.date(), 1_000, self.person.all, payer=self.person.name)
+            for name in (self.person.plain_name, None)
         ]
-        head = StatementHead(None, "VND", self.person.name, opening=0, closing=2_000)
-        READERS["camt053"] = lambda _: iter([(head, said)])
+        account = {"account": "1000000001", "name": self.person.name, "bic": "SIMUVNVX"}
+        told = camt053(Statement(account, nine.date(), 0, tuple(said))).decode()
+        # Its own number, the kind of an entry and the sender's reference are names of things, and this bank puts people there.
+        for thing, name in (("2026327", self.person.name), ("DMCT", self.person.plain_name), ("NOTPROVIDED", self.person.phone)):
+            assert thing in told
+            told = told.replace(thing, name)
         headers = {"Authorization": f"Bearer {self.keys['kbnn']}", "Content-Type": "application/octet-stream", **self.noise}
         address = f"/v1/statements/thu-ho?file_name={quote(self.person.all)}.xml"
-        try:
-            taken = self.client.put(address, data=self.person.all.encode(), headers=headers)
-        finally:
-            del READERS["camt053"]
+        taken = self.client.put(address, data=told.encode(), headers=headers)
         assert taken.status_code == 200, taken.text
         shown = self.client.get("/v1/bank-entries", headers=headers)
         assert (len(shown.json["data"]), self.person.found_in(shown.data)) == (2, [])

@@ -158,8 +158,8 @@ def test_a_day_with_nothing_to_destroy_is_written_down_once(destroy, clock, rows
 def test_a_settlement_file_goes_with_the_records_of_its_year(hub, clock, destroy, rows) -> None:
     from reconciliation.settlements import import_settlement
 
-    heading = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai"
-    file = f"{heading}\n1,T1,PHX,THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG\nTONG,1,200000,,,,,,\n"
+    heading = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai,MaThanhToan"
+    file = f"{heading}\n1,T1,PHX,THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG,\nTONG,1,200000,,,,,,,\n"
     import_settlement(hub, "vnpay-main", date(2026, 11, 20), "day.csv", file.encode())
     clock.set(datetime(2036, 12, 31, 3, 0, tzinfo=UTC))
     assert "settlement_files" not in destroy()

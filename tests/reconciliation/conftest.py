@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, timezone
@@ -26,10 +27,18 @@ from payhub.payments.refunds.changing import latest_try
 from payhub.payments.refunds.models import Refund
 from reconciliation import runs
 from reconciliation.models import Run
+from reconciliation.reports.accounts import FIGURES as OF_ACCOUNTS
+from reconciliation.reports.accounts import account_totals
+from reconciliation.reports.proven import MODES
+from reconciliation.reports.tracing import NOT_OF_COHORTS, TRACED, Asked, rows
 from reconciliation.settlements import Imported, import_settlement
+from reconciliation.totals import FIGURES, agency_totals
 
 GMT7 = timezone(timedelta(hours=7))
-HEADER = ("STT", "MaGiaoDich", "MaThamChieu", "LoaiGiaoDich", "ThoiGian", "SoTien", "Phi", "NganHang", "TrangThai")
+HEADER = ("STT", "MaGiaoDich", "MaThamChieu", "LoaiGiaoDich", "ThoiGian", "SoTien", "Phi", "NganHang", "TrangThai", "MaThanhToan")
+
+SIGNS = {"THANH_TOAN": 1, "HOAN_TIEN": -1, "DAO_GIAO_DICH": -1}
+"""How a trailer adds up."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class Row:
     fee: Any = 0
     bank: str = "NCB"
     state: str = "THANH_CONG"
+    payout: str | None = None
+    """None is the desk's own."""
 
     def but(self, **changes: Any) -> Row:
         return replace(self, **changes)
@@ -52,7 +63,7 @@ class Row:
     def cells(self, number: int) -> tuple[Any, ...]:
         transaction = f"T{self.reference}" if self.transaction is None else self.transaction
         at = self.at or f"{self.on:%d/%m/%Y} 09:30:00"
-        return number, transaction, self.reference, self.kind, at, self.amount, self.fee, self.bank, self.state
+        return number, transaction, self.reference, self.kind, at, self.amount, self.fee, self.bank, self.state, self.payout
 
 
 class Desk:
@@ -62,6 +73,8 @@ class Desk:
     day = date(2026, 11, 20)
     header = HEADER
     row = Row
+    payout = ""
+    """What the gateway calls the payout that a day's lines are in; its files need not say."""
 
     def __init__(self, hub: Hub, ask: Callable[..., Any], order: dict[str, Any]) -> None:
         self.hub, self._ask, self._order = hub, ask, order
@@ -130,14 +143,14 @@ class Desk:
         self, rows: Iterable[Row], *, count: Any = None, total: Any = None, header: Iterable[str] = HEADER, trailer: bool = True
     ) -> bytes:
         """Write a file; count and total are right unless they are given."""
-        rows = list(rows)
-        signed = sum(row.amount if row.kind == "THANH_TOAN" else -row.amount for row in rows if isinstance(row.amount, int))
+        rows = [row if row.payout is not None else row.but(payout=self.payout) for row in rows]
+        signed = sum(SIGNS.get(row.kind, 0) * row.amount for row in rows if isinstance(row.amount, int))
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(row.cells(number) for number, row in enumerate(rows, 1))
         if trailer:
-            writer.writerow(("TONG", len(rows) if count is None else count, signed if total is None else total, *[""] * 6))
+            writer.writerow(("TONG", len(rows) if count is None else count, signed if total is None else total, *[""] * 7))
         return out.getvalue().encode()
 
     # Both.
@@ -275,6 +288,40 @@ class Treasury:
             # Another refund of the payment has no answer yet.
             return Given(refund_id, "", order, refund.amount, local_date(self.hub.clock.now()), refund.state, None)
         return Given(refund_id, last.reference, order, refund.amount, local_date(last.asked_at), last.state, last.gateway_transaction)
+
+
+def trace(hub: Hub, first_on: date, last_on: date, limit: int = 3) -> None:
+    """Hold every figure of these days, in either mode, against the sum of its rows, read page by page."""
+    with hub.db.session() as session:
+        for mode in MODES:
+            agencies = agency_totals(session, first_on, until=last_on, mode=mode, by_account=True)
+            accounts = account_totals(session, first_on, until=last_on, mode=mode)
+            assert all(sum(each.books.values()) == 0 for each in accounts), "the books of an account are even"
+            for figure in set(TRACED) & {*FIGURES, *OF_ACCOUNTS}:
+                if mode == "cohort" and figure in NOT_OF_COHORTS:
+                    continue
+                asked, found = Asked(figure, mode, first_on, last_on), list[Any]()
+                while page := rows(session, asked, limit=limit, after=found[-1].key if found else ""):
+                    found += page
+                of_agency: Counter[Any] = Counter()
+                of_account: Counter[Any] = Counter()
+                for row in found:
+                    of_account[row.gateway_account] += row.amount
+                    of_agency[row.gateway_account, row.agency, row.kind, row.budget_line] += row.amount
+                assert len({row.key for row in found}) == len(found)
+                if figure in OF_ACCOUNTS:
+                    told = {each.gateway_account: each.figures[figure] for each in accounts}
+                    assert {account: told[account] or 0 for account in told} == {account: of_account[account] for account in told}, (mode, figure)
+                    assert of_account.keys() <= told.keys(), (mode, figure)
+                if figure in FIGURES:
+                    keys = {(each.gateway_account, each.agency, each.kind, each.budget_line): getattr(each, figure) for each in agencies}
+                    assert keys == {key: of_agency[key] for key in keys}, (mode, figure)
+                    assert {key for key, amount in of_agency.items() if amount} <= keys.keys(), (mode, figure)
+
+
+@pytest.fixture
+def traced() -> Callable[..., None]:
+    return trace
 
 
 @pytest.fixture

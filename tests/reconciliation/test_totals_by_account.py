@@ -19,7 +19,8 @@ def test_what_came_by_one_account_is_in_its_totals_and_in_no_others(totals) -> N
     whole = totals().json
     assert whole["sum"][0]["collected"] == 200_000
     assert totals(gateway_account="vnpay-main").json == whole
-    assert totals(gateway_account="momo-main").json == {"date": "2026-11-20", "totals": [], "sum": []}
+    other = totals(gateway_account="momo-main").json
+    assert (other["totals"], other["sum"]) == ([], [])
 
 
 def test_an_account_nobody_has_is_refused(totals) -> None:

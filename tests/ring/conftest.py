@@ -9,7 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +18,9 @@ import pytest
 from sqlalchemy import select, text
 
 from gateways.registry import GATEWAYS
+from gateways.simulator.bank import Entry, Statement
+from gateways.simulator.camt import camt053
+from gateways.simulator.config import GMT7
 from payhub import ids
 from payhub.agencies.models import CollectingAccount
 from payhub.crypto import Sealed
@@ -28,16 +31,15 @@ from payhub.hub import Hub, build
 from payhub.imports.models import AccountStop
 from payhub.sealed import SEALED, context_of
 from payhub.secrets import service as secrets
-from payhub.secrets.kinds import PORTAL
+from payhub.secrets.kinds import FILE_SOURCE, PORTAL
 from payhub.staff import service
 from payhub.staff.words import Said
-from reconciliation.banking.reading import READERS, Entry, StatementHead
 from reconciliation.banking.statements import import_statement
 from reconciliation.settlements import import_settlement
 from webhooks import endpoints
 
 ROOT = Path(__file__).parents[2]
-HEADING = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai"
+HEADING = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai,MaThanhToan"
 DEVELOPMENT = "0:cGF5aHViIGRldmVsb3BtZW50IGtleSwgbm90IGxpdmU="
 
 
@@ -140,7 +142,7 @@ def said(payhub) -> Callable[..., tuple[int, str, str]]:
 
 
 @pytest.fixture
-def everything(hub, client, ask, order, paid, hire, lan, minh, keys, monkeypatch) -> None:
+def everything(hub, client, ask, order, paid, hire, lan, minh, keys) -> None:
     """At least one sealed value of every kind there is."""
     person = {"name": "Nguyễn Văn An", "id_number": "001099012345", "phone": "0912345678", "email": "an@example.com"}
     free = {"fee": "P-CGCN", "agency": "000.00.00.G15", "amount": 50_000, "reason": "Thông báo 12/TB"}
@@ -174,6 +176,8 @@ def everything(hub, client, ask, order, paid, hire, lan, minh, keys, monkeypatch
         )
         portal = PORTAL.find(session, "kbnn")
         secrets.add(hub, session, PORTAL, portal, lan.person.principal, use="inbound")
+        source = FILE_SOURCE.find(session, "vnpay-folder")
+        secrets.add(hub, session, FILE_SOURCE, source, lan.person.principal, use="password")
         account = session.scalars(select(CollectingAccount.id).limit(1)).one()
         reason = hub.keyring.seal(b"sai ten", context_of("account_stop", collecting_account_id=account))
         stopped = {"stopped_by": lan.id, "stopped_at": hub.clock.now(), "reason_key": reason.key, "reason": reason.data}
@@ -182,11 +186,11 @@ def everything(hub, client, ask, order, paid, hire, lan, minh, keys, monkeypatch
         now = hub.clock.now()
         discrepancies.open_(session, kind="late", key="k", on=now.date(), amount=1, currency="VND", evidence={}, now=now)
         acting.comment(hub, session, session.scalars(select(Discrepancy.id)).one(), lan.person, "Đã gọi cổng")
-    file = f"{HEADING}\n1,1,{uuid.uuid4().hex},THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG\nTONG,1,200000,,,,,,\n"
+    file = f"{HEADING}\n1,1,{uuid.uuid4().hex},THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG,\nTONG,1,200000,,,,,,,\n"
     import_settlement(hub, "vnpay-main", date(2026, 11, 20), "day.csv", file.encode())
-    entry = Entry(1, date(2026, 11, 23), date(2026, 11, 23), 1_000, "VND", None, None, "NGUYEN VAN AN nop phi")
-    monkeypatch.setitem(READERS, "camt053", lambda _: iter([(StatementHead(None, "VND", opening=0, closing=1_000), [entry])]))
-    import_statement(hub, "thu-ho", "statement", "statement.xml", b"<Document/>")
+    entry = Entry("FT1", datetime(2026, 11, 23, 9, tzinfo=GMT7), date(2026, 11, 23), 1_000, "NGUYEN VAN AN nop phi")
+    account = {"account": "1000000001", "name": "PAYHUB", "bic": "SIMUVNVX"}
+    import_statement(hub, "thu-ho", "statement", "statement.xml", camt053(Statement(account, date(2026, 11, 23), 0, (entry,))))
 
 
 @pytest.fixture

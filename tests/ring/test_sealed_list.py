@@ -15,7 +15,7 @@ from payhub.sealed import PROOFS, SEALED, SealedBytes, WrappedKey
 ROOT = Path(__file__).parents[2]
 PLAIN = {
     "api_key.digest", "staff_token.digest", "proposal.content_hash", "audit_entry.hash", "audit_entry.previous_hash",
-    "callback.digest", "settlement.digest", "statement.digest", "bank_entry.identity", "idempotency.fingerprint", "idempotency.body", "key_version.check_value",
+    "callback.digest", "settlement.digest", "statement.digest", "received_file.digest", "bank_entry.identity", "idempotency.fingerprint", "idempotency.body", "key_version.check_value",
     "payer_index.digest",
     "register_import.digest", "register_import.body",
 }  # fmt: skip

@@ -99,7 +99,7 @@ def test_a_file_that_holds_no_secret_is_refused_unquoted(payhub, hanh, token_fil
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("bank", "vnpay-main", "--generate"), "kind: Must be one of: gateway, portal, webhook"),
+        (("bank", "vnpay-main", "--generate"), "kind: Must be one of: gateway, portal, file_source, webhook"),
         (("portal", "nobody", "--generate"), "owner: There is no portal of this code"),
         (("portal", "kbnn", "--generate"), "use: Must be one of: inbound, outbound"),
     ],

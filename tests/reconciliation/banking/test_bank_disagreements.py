@@ -59,7 +59,7 @@ class Outside:
 @pytest.fixture
 def outside(hub: Any, clock: Any, treasury: Any, terms: Any) -> Iterator[Outside]:
     config = SimulatorConfig(
-        **merchants("http://127.0.0.1:9"), mode="test", port=0, mix={"lost": 1}, clock=clock.now, delays=Delays(), payout_column=True,
+        **merchants("http://127.0.0.1:9"), mode="test", port=0, mix={"lost": 1}, clock=clock.now, delays=Delays(),
         terms={"PAYHUB01": Terms(payments=Tariff(basis_points=110))}, bank_account="1000000001",
     )  # fmt: skip
     terms(fee_bp=110)

@@ -54,7 +54,7 @@ def test_an_entry_that_names_the_payout_and_has_its_net_banks_it(desk, bank, boo
     with hub.db.session() as session:
         proofs = of_payment(session, attempt.payment_id)
     assert (proofs.reported.on, proofs.reported.row, proofs.reported.file_name) == (FRIDAY, 2, "2026-11-20.csv")
-    assert (proofs.banked.on, proofs.banked.payout, proofs.banked.row, proofs.banked.file_name) == (MONDAY, PO, 1, "statement.json")
+    assert (proofs.banked.on, proofs.banked.payout, proofs.banked.row, proofs.banked.file_name) == (MONDAY, PO, 1, "statement.xml")
 
 
 def test_a_payout_without_an_entry_is_missing_once_statements_cover_its_days(desk, bank, payouts) -> None:

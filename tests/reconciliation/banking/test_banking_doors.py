@@ -35,14 +35,14 @@ def payhub(hub):
 
 def test_a_statement_handed_in_is_taken_and_shows_what_is_banked(desk, bank, put, get) -> None:
     desk.settle([desk.row_of(desk.pay(), fee=2_200)])
-    body = bank.write(bank.entry(197_800, f"CHI TRA {PO}"), bank.entry(5_000, "MAI"), number="327")
-    answer = put(body, query="?file_name=sao-ke.json")
+    body = bank.write(bank.entry(197_800, f"CHI TRA {PO}"), bank.entry(5_000, "MAI"))
+    answer = put(body, query="?file_name=sao-ke.xml")
     assert answer.status_code == 200, answer.json
     [statement] = answer.json["statements"]
     assert answer.json["already"] is False
     kept = ("bank_account", "kind", "number", "from", "until", "opening", "closing", "lines", "sum", "file_name")
     assert [statement[name] for name in kept] == [
-        "thu-ho", "statement", "327", "2026-11-23", "2026-11-23", 1_000_000, 1_202_800, 2, 202_800, "sao-ke.json",
+        "thu-ho", "statement", "2026327", "2026-11-23", "2026-11-23", 1_000_000, 1_202_800, 2, 202_800, "sao-ke.xml",
     ]  # fmt: skip
     assert put(body).json == {"already": True, "statements": [statement]}
     assert get("/v1/statements?bank_account=thu-ho").json == {"data": [statement], "next": None}
@@ -108,9 +108,10 @@ def test_who_may_not_cannot(bank, put, get) -> None:
 
 
 def test_a_refusal_is_a_problem_with_its_figures(bank, put) -> None:
-    answer = put(bank.write(closing=7), **{"Accept-Language": "en"})
-    assert (answer.status_code, answer.json["code"]) == (422, "statement_balance_differs")
-    assert (answer.json["opening"], answer.json["lines"], answer.json["closing"]) == (1_000_000, 0, 7)
+    answer = put(bank.write(bank.entry(5_000, "NGUYEN VAN A")).replace(b">1005000<", b">7<"), **{"Accept-Language": "en"})
+    assert (answer.status_code, answer.json["code"], answer.json["reason"]) == (422, "statement_refused", "balance_differs")
+    assert (answer.json["field"], answer.json["declared"], answer.json["read"]) == ("CLBD", 7, 1_005_000)
+    assert "NGUYEN" not in answer.text
 
 
 def test_a_form_nobody_can_read_is_a_fault_of_the_register(bank, put, rewrite) -> None:
@@ -121,7 +122,7 @@ def test_a_form_nobody_can_read_is_a_fault_of_the_register(bank, put, rewrite) -
 
 def test_the_commands_take_a_file_and_show_payouts(desk, bank, payhub, tmp_path) -> None:
     desk.settle([desk.row_of(desk.pay(), fee=2_200)])
-    path = tmp_path / "statement.json"
+    path = tmp_path / "statement.xml"
     path.write_bytes(bank.write(bank.entry(197_800, PO)))
     taken = payhub("statements", "import", "thu-ho", str(path))
     assert "statement of thu-ho, 2026-11-23 to 2026-11-23: 1 lines, 1.000.000 to 1.197.800 VND" in taken.output

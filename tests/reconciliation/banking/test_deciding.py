@@ -6,12 +6,12 @@ import uuid
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payhub.ids import new_code
 from reconciliation.banking.coverage import Said, covers, gaps, stretches
-from reconciliation.banking.matching import Entry, Payout, decide
+from reconciliation.banking.matching import Agreement, Entry, Payout, decide
 from reconciliation.banking.words import codes_in, holds, names_in
 
 DUE = date(2026, 11, 23)
@@ -76,6 +76,34 @@ def test_what_another_payout_is_told_of_changes_nothing_for_who_is_told_alone(pa
     for payout in payouts:
         if before[payout.key].told and (ACCOUNT, payout.key[1]) not in without.names:
             assert after[payout.key].state == before[payout.key].state
+
+
+@given(pays(), books(), st.data(), st.randoms())
+@settings(max_examples=300, deadline=None)
+def test_what_people_say_holds_whole_or_not_at_all_and_only_where_it_adds_up(payouts, entries, data, chance) -> None:
+    said, keys, free = [], {payout.key for payout in payouts}, {entry.id for entry in entries}
+    while keys and free and len(said) < 2:
+        mine = data.draw(st.frozensets(st.sampled_from(sorted(keys)), min_size=1))
+        told = data.draw(st.frozensets(st.sampled_from(sorted(free)), min_size=1))
+        said.append(Agreement(uuid.UUID(int=200 + len(said)), told, mine))
+        keys, free = keys - mine, free - told
+    decided = decide(payouts, entries, lambda _: True, said)
+    assert decide(payouts, chance.sample(entries, len(entries)), lambda _: True, chance.sample(said, len(said))) == decided
+    used: list[uuid.UUID] = [decision.entry.id for decision in decided.values() if decision.entry]
+    held = []
+    for agreement in said:
+        by = {decided[key].agreement for key in agreement.payouts}
+        assert by == {agreement.id} or agreement.id not in by
+        if by == {agreement.id}:
+            held.append(agreement)
+            used += agreement.entries
+            assert all(decided[key].state == "banked" for key in agreement.payouts)
+            amounts = [sum(entry.amount for entry in entries if entry.id in agreement.entries)]
+            assert amounts == [sum(payout.net for payout in payouts if payout.key in agreement.payouts)]
+    assert len(used) == len(set(used)), "no money is two payouts"
+    rest = [payout for payout in payouts if not any(payout.key in each.payouts for each in held)]
+    left = [entry for entry in entries if not any(entry.id in each.entries for each in held)]
+    assert decide(rest, left, lambda _: True) == {payout.key: decided[payout.key] for payout in rest}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from datetime import date
 
 import pytest
@@ -11,61 +11,57 @@ from payhub.errors import NotFound
 from payhub.ids import new_code
 from reconciliation.banking.errors import (
     BalanceMissing,
-    BalanceWrong,
     DaysUnknown,
     NoNotifications,
     OtherAccount,
     StatementEmpty,
     StatementOverlaps,
 )
+from reconciliation.banking.statements import proven
+from reconciliation.errors import StatementRefused
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
 TABLES = ("statement", "statement_line", "bank_entry", "file_part", "discrepancy", "payout_naming")
 
 
-def changed(body: bytes, **changes) -> bytes:
-    return json.dumps({**json.loads(body), **changes}).encode()
+def together(first: bytes, second: bytes) -> bytes:
+    """Put the statements of two files into one."""
+    [statement] = re.findall(rb"<Stmt>.*</Stmt>", second, re.DOTALL)
+    return first.replace(b"</Stmt>", b"</Stmt>" + statement)
 
 
 @pytest.mark.parametrize(
-    ("changes", "error"),
+    ("told", "instead", "error"),
     [
-        ({"closing": 1}, BalanceWrong),
-        ({"opening": None}, BalanceMissing),
-        ({"closing": None}, BalanceMissing),
-        ({"account": "1000000002"}, OtherAccount),
-        ({"currency": "USD"}, OtherAccount),
-        ({"day": "2026-11-22"}, DaysUnknown),
+        (rb">1005000<", b">1004000<", StatementRefused),
+        (rb">OPBD<", b">ITBD<", BalanceMissing),
+        (rb">CLBD<", b">ITBD<", BalanceMissing),
+        (rb">1000000001<", b">1000000002<", OtherAccount),
+        (rb"VND", b"USD", OtherAccount),
+        (rb"(FrDtTm|ToDtTm)>2026-11-23", rb"\1>2026-11-22", DaysUnknown),
     ],
 )
-def test_what_is_not_ours_or_not_whole_is_refused_and_changes_nothing(desk, bank, changes, error) -> None:
+def test_what_is_not_ours_or_not_whole_is_refused_and_changes_nothing(desk, bank, told, instead, error) -> None:
     body = bank.write(bank.entry(5_000, "x"))
     before = desk.rows(*TABLES)
     with pytest.raises(error):
-        bank.take(changed(body, **changes))
+        bank.take(re.sub(told, instead, body))
     assert desk.rows(*TABLES) == before
-
-
-def test_a_balance_that_does_not_follow_is_refused_with_its_figures(bank) -> None:
-    with pytest.raises(BalanceWrong) as refused:
-        bank.take(changed(bank.write(bank.entry(5_000, "NGUYEN VAN A")), closing=1_004_000))
-    assert refused.value.facts == {"opening": 1_000_000, "lines": 5_000, "closing": 1_004_000}
-    assert "NGUYEN" not in str(refused.value.detail)
 
 
 def test_a_file_without_a_statement_is_refused(bank) -> None:
     with pytest.raises(StatementEmpty):
-        bank.take(b"[]")
+        proven([], [], "statement")
 
 
 def test_only_accounts_of_the_register_have_statements(bank, rewrite) -> None:
     bank.account = "nobody"
     with pytest.raises(NotFound):
-        bank.take(b"[]")
+        bank.take(bank.write())
     bank.account = "thu-ho"
     rewrite("UPDATE bank_account SET notifications = NULL")
     with pytest.raises(NoNotifications):
-        bank.take(b"[]", kind="notification")
+        bank.take(bank.notice(), kind="notification")
 
 
 def test_another_file_for_the_same_days_takes_the_place_of_the_first(desk, bank, rows) -> None:
@@ -80,31 +76,30 @@ def test_another_file_for_the_same_days_takes_the_place_of_the_first(desk, bank,
 def test_a_statement_of_several_days_takes_the_place_of_all_of_them_and_of_no_part(bank, rows) -> None:
     bank.say(bank.entry(5_000, "a"), on=MONDAY)
     bank.say(bank.entry(6_000, "b", on=TUESDAY), on=TUESDAY)
-    two = {"from": "2026-11-23", "to": "2026-11-24"}
     whole = [bank.entry(5_000, "a", reference="FT00000001"), bank.entry(6_000, "b", on=TUESDAY, reference="FT00000002")]
-    bank.take(bank.write(*whole, opening=1_000_000, **two))
+    bank.take(bank.write(*whole, opening=1_000_000, until=TUESDAY))
     assert rows("SELECT from_on, to_on FROM statement WHERE superseded_by_id IS NULL") == [(MONDAY, TUESDAY)]
     assert rows("SELECT state, count(*) FROM bank_entry GROUP BY 1") == [("open", 2)]
     with pytest.raises(StatementOverlaps):
-        bank.take(bank.write(**{"from": "2026-11-24", "to": "2026-11-25"}))
+        bank.take(bank.write(on=TUESDAY, until=WEDNESDAY))
 
 
 def test_pages_of_one_day_are_one_statement(bank, rows) -> None:
-    first = json.loads(bank.write(bank.entry(5_000, "a")))
-    second = json.loads(bank.write(bank.entry(6_000, "b"), opening=1_005_000))
-    bank.take(json.dumps([first, second]).encode())
+    first = bank.write(bank.entry(5_000, "a"))
+    second = bank.write(bank.entry(6_000, "b"), opening=1_005_000)
+    bank.take(together(first, second))
     assert rows("SELECT from_on, to_on, opening, closing, line_count FROM statement") == [(MONDAY, MONDAY, 1_000_000, 1_011_000, 2)]
-    with pytest.raises(BalanceWrong):
-        bank.take(json.dumps([second, first]).encode())
+    with pytest.raises(StatementRefused) as refused:
+        bank.take(together(second, first))
+    assert refused.value.facts == {"reason": "balance_differs", "declared": 1_000_000, "read": 1_011_000}
 
 
 def test_several_days_in_one_file_are_several_statements(bank, rows) -> None:
-    first = json.loads(bank.write(bank.entry(5_000, "a")))
-    second = json.loads(bank.write(bank.entry(6_000, "b", on=TUESDAY), on=TUESDAY, opening=1_005_000))
-    taken = bank.take(json.dumps([first, second]).encode())
+    both = together(bank.write(bank.entry(5_000, "a")), bank.write(bank.entry(6_000, "b", on=TUESDAY), on=TUESDAY, opening=1_005_000))
+    taken = bank.take(both)
     assert [row.from_on for row in taken.statements] == [MONDAY, TUESDAY]
     assert rows("SELECT count(DISTINCT file_id), count(*) FROM statement") == [(1, 2)]
-    assert bank.take(json.dumps([first, second]).encode()).already
+    assert bank.take(both).already
 
 
 def test_a_gap_is_told_and_ends_when_what_was_missing_comes(desk, bank) -> None:
@@ -123,7 +118,7 @@ def test_lines_alike_in_everything_are_told_apart_by_their_order(bank, rows) -> 
 
 def test_a_movement_told_by_both_is_one_and_the_statements_word_counts(bank, rows) -> None:
     entries = [bank.entry(5_000, "phi", reference=None), bank.entry(6_000, "khac", reference="FT77"), bank.entry(8_000, "x", reference="FT78")]
-    bank.take(bank.write(*entries), kind="notification")
+    bank.take(bank.notice(*entries), kind="notification")
     assert rows("SELECT state, count(*) FROM bank_entry GROUP BY 1") == [("unproven", 3)]
     bank.take(bank.write(*entries[:2]))
     assert rows("SELECT state, count(*) FROM bank_entry GROUP BY 1 ORDER BY 1") == [("open", 2), ("unproven", 1)]
@@ -131,17 +126,17 @@ def test_a_movement_told_by_both_is_one_and_the_statements_word_counts(bank, row
 
 
 def test_where_the_notification_is_the_authority_the_statement_corroborates(desk, bank, rows, rewrite) -> None:
-    rewrite("UPDATE bank_account SET authority = 'notification'")
+    rewrite("UPDATE bank_account SET authority = 'notification' WHERE code = 'thu-ho'")
     desk.settle([desk.row_of(desk.pay())])
     entry = bank.entry(200_000, desk.payout)
     bank.take(bank.write(entry))
     assert rows("SELECT state FROM payout_state") == [("awaited",)]
-    bank.take(bank.write(entry), kind="notification")
+    bank.take(bank.notice(entry), kind="notification")
     assert rows("SELECT state FROM payout_state") == [("banked",)]
 
 
 def test_the_words_of_a_line_are_sealed(bank, rows, hub) -> None:
-    bank.say(bank.entry(5_000, "NGUYEN THI MAI nop phi PH7K2M9QX4TB31", sender="0912345678"))
+    bank.say(bank.entry(5_000, "NGUYEN THI MAI nop phi PH7K2M9QX4TB31", payer="0912345678"))
     [(text,)] = rows("SELECT text FROM statement_line")
     assert b"MAI" not in bytes(text)
     everything = str(rows("SELECT to_jsonb(l) - 'text', to_jsonb(e), to_jsonb(s) FROM statement_line l, bank_entry e, statement s"))

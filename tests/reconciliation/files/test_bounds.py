@@ -14,7 +14,7 @@ from reconciliation.files import archives, reading
 from reconciliation.files.lines import KEPT_REJECTS
 
 MIB = 1 << 20
-ROW = b"1,14000001,PH7K2M9QX4TB31,THANH_TOAN,20/11/2026 09:30:00,200000,0,NCB,THANH_CONG\n"
+ROW = b"1,14000001,PH7K2M9QX4TB31,THANH_TOAN,20/11/2026 09:30:00,200000,0,NCB,THANH_CONG,\n"
 CAMT = b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Id>1</Id>'
 ENTRY = (
     b'<Ntry><Amt Ccy="VND">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-11-20</Dt></BookgDt></Ntry>'
@@ -63,9 +63,9 @@ def test_memory_does_not_grow_with_the_file(mapping) -> None:
     vnpay = mapping("vnpay-example")
     head = ",".join(vnpay.header).encode() + b"\n"
     cases = {
-        "plain": lambda n: drained(reading.settlement(repeated(head, ROW, n, b"TONG,%d,%d,,,,,,\n" % (n, n * 200_000)), vnpay)),
+        "plain": lambda n: drained(reading.settlement(repeated(head, ROW, n, b"TONG,%d,%d,,,,,,,\n" % (n, n * 200_000)), vnpay)),
         "quoted": lambda n: drained(
-            reading.settlement(repeated(head, ROW.replace(b"NCB", b'"NCB"'), n, b"TONG,%d,%d,,,,,,\n" % (n, n * 200_000)), vnpay)
+            reading.settlement(repeated(head, ROW.replace(b"NCB", b'"NCB"'), n, b"TONG,%d,%d,,,,,,,\n" % (n, n * 200_000)), vnpay)
         ),
         "camt": lambda n: drained(reading.statements(repeated(CAMT, ENTRY, n, b"</Stmt></BkToCstmrStmt></Document>"), "camt053")),
         "one batch entry": lambda n: drained(
@@ -127,7 +127,7 @@ def test_every_bad_row_is_counted_and_the_first_are_told(mapping) -> None:
     vnpay, bad = mapping("vnpay-example"), 30_000
     head = ",".join(vnpay.header).encode() + b"\n" + ROW
     read = reading.settlement(
-        repeated(head, ROW.replace(b"20/11", b"32/11"), bad, b"TONG,%d,%d,,,,,,\n" % (bad + 1, (bad + 1) * 200_000)), vnpay
+        repeated(head, ROW.replace(b"20/11", b"32/11"), bad, b"TONG,%d,%d,,,,,,,\n" % (bad + 1, (bad + 1) * 200_000)), vnpay
     )
     drained(read)
     assert (read.tally.lines, read.tally.rejected, len(read.tally.rejects)) == (1, bad, KEPT_REJECTS)

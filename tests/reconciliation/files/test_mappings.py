@@ -19,7 +19,7 @@ FAULTS = {
     'encoding = "utf-8"|': "encoding is missing",
     'delimiter = ","|delimiter = "||"': "delimiter must be one character",
     'amount = "SoTien"|amount = "Tien"': "columns.amount must be a word of the header",
-    'amount = "SoTien"|amount = 10': "columns.amount must be a word of the header",
+    'amount = "SoTien"|amount = 11': "columns.amount must be a word of the header",
     'amount = "SoTien"|': "columns.amount is missing",
     'amount = "SoTien"|amount = "SoTien"\ndebit = "Phi"': "columns.amount is missing, or debit and credit are",
     'type = "LoaiGiaoDich"|': "types need the column type",
