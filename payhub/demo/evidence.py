@@ -149,10 +149,10 @@ def gather(
         )
 
 
-def _banked(treasury: Treasury, first_on: date, last_on: date) -> dict[str, int]:
-    """Ask what arrived at the bank of each agency's money, on all days."""
+def _banked(treasury: Treasury, first_on: date | None, last_on: date | None) -> dict[str, int]:
+    """Ask what arrived at the bank of each agency's money, on all days on which anything was booked."""
     added: defaultdict[str, int] = defaultdict(int)
-    for total in treasury.totals(first_on, until=last_on)["totals"]:
+    for total in treasury.totals(first_on, until=last_on)["totals"] if first_on else ():
         added[total["agency"]] += total["banked"]
     return dict(added)
 
