@@ -54,7 +54,7 @@ def main() -> None:
         while _open(hub, run_id):
             # Where another worker is at work on the account, nothing is done yet.
             runs.execute(hub, run_id)
-            time.sleep(_PAUSE_S)
+            time.sleep(_PAUSE_S)  # nothing tells a worker that another is done
         import_s, run_s = import_s + between - began, run_s + time.perf_counter() - between
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     used = resource.getrusage(resource.RUSAGE_SELF)

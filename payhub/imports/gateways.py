@@ -27,7 +27,7 @@ _HOST = r"[0-9A-Za-z](?:[0-9A-Za-z.-]{0,250}[0-9A-Za-z])?|[0-9A-Fa-f]*:[0-9A-Fa-
 class Endpoints(dict[str, str]):
     """Addresses by name, as a value of a row: nobody changes it."""
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:  # type: ignore[override] # the base says None: a dict has no hash, this one never changes
         return hash(frozenset(self.items()))
 
 

@@ -57,7 +57,7 @@ def passing(source: Source, target: Target) -> Iterator[None]:
             yield
         if not fed:
             raise FileEmpty("tệp rỗng", "the file is empty")
-        parser.Parse(b"", True)  # noqa: FBT003
+        parser.Parse(b"", True)  # noqa: FBT003 - as above
         yield
     except expat.ExpatError as error:
         raise _refused(error) from None

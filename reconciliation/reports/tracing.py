@@ -31,7 +31,7 @@ _BOOKED_ON = "posting.business_on BETWEEN :first_on AND :last_on"
 _CAME_ON = f"{rollups.CAME_ON} BETWEEN :first_on AND :last_on"
 # By the day of the cohort there is no index of postings: what pays is booked on that day, or is among the few that are booked on
 # another; all else is rare, and rollups say on which days there is any.
-_DAYS_APART = f"(SELECT DISTINCT business_on FROM ({rollups.BOOKED}) AS booked WHERE cohort_on BETWEEN :first_on AND :last_on)"  # noqa: S608
+_DAYS_APART = f"(SELECT DISTINCT business_on FROM ({rollups.BOOKED}) AS booked WHERE cohort_on BETWEEN :first_on AND :last_on)"  # noqa: S608 - ours
 _WAYS = {
     "activity": (_BOOKED_ON,),
     "cohort": (

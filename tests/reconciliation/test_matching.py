@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
 
 from gateways.base import Outcome
+from payhub.clock import local_date
 from payhub.discrepancies import accepting
 from payhub.discrepancies.models import Discrepancy, DiscrepancyAct
 from reconciliation import runs
@@ -134,6 +135,18 @@ def test_an_unpaid_attempt_in_the_file_names_its_payment_as_evidence(desk, hub) 
     assert found.payment_id == unpaid.payment_id
     assert found.evidence["hub"]["state"] == "created"
     assert found.evidence["gateway"]["transaction"] == f"T{unpaid.reference}"
+
+
+@pytest.mark.parametrize("days_ago", [0, 60])
+def test_a_payment_is_proven_whether_it_was_asked_for_in_the_files_days_or_long_before_or_after(desk, clock, rows, days_ago) -> None:
+    # Ids tell the machine's own time, whatever the clock of the tests says: today's file has payments made in its days.
+    clock.set(datetime.now(UTC) - timedelta(days=days_ago))
+    day = local_date(clock.now())
+    paid = [desk.pay(on=day) for _ in range(3)]
+    desk.settle([desk.row_of(each) for each in paid], day)
+    assert desk.classes(day) == {"matched": 3}
+    assert rows("SELECT count(*), count(DISTINCT payment_line_id), sum(amount) FROM proof") == [(3, 3, 600_000)]
+    assert rows("SELECT sum(count), sum(amount) FROM run_total") == [(3, 600_000)]
 
 
 def test_second_and_identical_lines_are_kept_and_are_duplicates(desk) -> None:

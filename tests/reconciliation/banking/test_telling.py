@@ -67,6 +67,7 @@ def test_where_no_portal_subscribes_it_costs_nothing(desk, bank, told, rows, rew
 
 @pytest.mark.usefixtures("subscribed")
 def test_only_the_portal_that_subscribes_is_told_page_by_page(desk, told, rows, monkeypatch) -> None:
+    # The real page has 2,000 lines: too many for every run of the tests.
     monkeypatch.setattr(telling, "BATCH", 2)
     ours = [desk.pay() for _ in range(3)]
     lines = [{"fee": "LP-GPXD", "agency": "000.00.00.H53", "amount": 75_000}]
@@ -135,6 +136,7 @@ def test_what_is_asked_for_while_it_is_told_is_told_afterwards(desk, bank, told,
         bank.say(bank.entry(200_000, PO))
         return done
 
+    # The statement must come at one moment, after the page was recorded and before the end is: only from within can that be said.
     monkeypatch.setattr(telling, "_record", interrupted)
     assert telling.tell_due(hub) == 1
     assert told() == [REPORTED, BANKED]
