@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import uuid
 
-from redis.exceptions import RedisError
-
-from payhub import jobs, log
+from payhub import jobs
 from payhub.hub import Hub
 from reconciliation import runs
 
-_log = log.get(__name__)
-_QUIET_S = 30
-"""How long a run that was put into the queue and not begun is not put there again."""
-_LONGEST_S = 6 * 3600
+_RUN = "reconciliation.jobs.run"
 
 
 def run(run_id: str) -> None:
     """Carry out one run, and put into the queue those it asked for and the next of its account."""
     hub = jobs.hub()
-    # Whoever begins it may die: it is to be put into the queue again as soon as that is seen.
-    _forget(hub, run_id)
+    jobs.begun(hub, _RUN, run_id)
     for asked in runs.execute(hub, uuid.UUID(run_id)):
         send(hub, asked)
     _send_waiting(hub, but=uuid.UUID(run_id))
@@ -50,19 +44,4 @@ def ask_learned() -> None:
 
 def send(hub: Hub, run_id: uuid.UUID) -> None:
     """Put a run, already committed, into the queue, unless it is there; without the queue the scheduler does it later."""
-    try:
-        if hub.redis.set(_key(run_id), 1, nx=True, ex=_QUIET_S):
-            jobs.enqueue(hub, "reconciliation.jobs.run", str(run_id), timeout_s=_LONGEST_S)
-    except RedisError as error:
-        _log.warning("run.not_queued", run=str(run_id), kind=type(error).__name__)
-
-
-def _forget(hub: Hub, run_id: str) -> None:
-    try:
-        hub.redis.delete(_key(run_id))
-    except RedisError as error:
-        _log.warning("run.not_forgotten", run=run_id, kind=type(error).__name__)
-
-
-def _key(run_id: uuid.UUID | str) -> str:
-    return f"payhub:run:{run_id}"
+    jobs.send(hub, _RUN, run_id)
