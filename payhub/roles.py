@@ -85,6 +85,7 @@ def _statements(connection: Connection, quoted: str) -> list[str]:
     for table in connection.scalars(_TABLES):
         privileges = sorted(_granted(table, append_only))
         statements.append(f"GRANT {', '.join(privileges)} ON public.{prepare(table)} TO {quoted}")
+    statements += [f"GRANT SELECT ON public.{prepare(view)} TO {quoted}" for view in connection.scalars(_VIEWS)]
     for table, columns in COLUMNS.items():
         names = ", ".join(prepare(column) for column in columns)
         statements.append(f"GRANT UPDATE ({names}) ON public.{prepare(table)} TO {quoted}")
@@ -110,6 +111,7 @@ def _append_only(connection: Connection) -> frozenset[str]:
 _TABLES = text(
     "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname"
 )
+_VIEWS = text("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v' ORDER BY relname")
 # Of a trigger's kind, 16 means UPDATE.
 _APPEND_ONLY = text(
     "SELECT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "

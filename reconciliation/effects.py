@@ -1,108 +1,21 @@
-"""What follows from a match: proofs, discrepancies, an end to those that are over, and the other days it touches."""
+"""What follows from a match beside proofs: discrepancies, an end to those that are over, and the other days it touches."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from payhub.discrepancies import service as discrepancies
-from payhub.ids import first_id
 from payhub.registers import Registers
 from reconciliation import matching
 from reconciliation.banking import fees
 from reconciliation.matching import Scope, statement
 from reconciliation.models import Settlement
 
-_ASKED_BEFORE = timedelta(days=4)
-"""Nearly every payment is paid within so many days of being asked for."""
-
-# Money pays the payment of its own attempt, or those it was allocated to. What is collected counts on its cohort's day, but for
-# what was booked on another because that one was shut.
-_BOOKED = """
-    SELECT line.id AS payment_line_id, paid.number, paid.attempt_id, line.amount, line.retained, line.agency_id, line.kind,
-           line.budget_line, paid.currency, greatest(:first_on, least(:last_on, paid.happened_on)) AS proved_on,
-           coalesce(paid.payout, '') AS payout,
-           coalesce(
-             paid.allocated_on,
-             CASE WHEN paid.cohort_on <= (SELECT max(business_on) FROM business_day WHERE shut_at IS NOT NULL) THEN (
-               SELECT journal.business_on FROM journal
-               WHERE journal.attempt_id = paid.attempt_id AND journal.fact = 'applied' AND journal.business_on <> journal.cohort_on)
-             END,
-             paid.cohort_on) AS business_on,
-           paid.cohort_on
-"""
-_ALLOCATED_ON = """(SELECT min(journal.business_on) FROM journal
-              WHERE journal.payment_id = allocation.payment_id AND journal.fact = 'allocated')"""
-_AGREED = f"""
-    -- Most payments are made not long before they are paid, and their ids are in the order of time: one walk over those.
-    {_BOOKED}
-    FROM (SELECT our_id AS attempt_id, NULL::date AS allocated_on, pair.* FROM pair WHERE plain) AS paid
-    JOIN payment_line AS line ON line.payment_id = paid.payment_id
-      AND line.payment_id BETWEEN :near_first AND :near_last AND paid.payment_id BETWEEN :near_first AND :near_last
-    UNION ALL
-    -- The others are looked up one by one.
-    {_BOOKED}
-    FROM (
-      SELECT our_id AS attempt_id, number, payment_id, currency, happened_on, payout, cohort_on, NULL::date AS allocated_on
-      FROM pair WHERE plain AND payment_id NOT BETWEEN :near_first AND :near_last
-      UNION ALL
-      SELECT our_id, number, payment_id, our_currency, happened_on, payout, cohort_on, NULL
-      FROM apart WHERE class IN ('matched', 'late') AND applied
-      UNION ALL
-      SELECT our_id, number, allocation.payment_id, our_currency, happened_on, payout, cohort_on, {_ALLOCATED_ON}
-      FROM apart JOIN allocation ON allocation.attempt_id = apart.our_id
-      WHERE apart.class IN ('matched', 'late', 'conflicted') AND NOT apart.applied
-    ) AS paid
-    CROSS JOIN LATERAL (SELECT * FROM payment_line WHERE payment_line.payment_id = paid.payment_id OFFSET 0) AS line
-"""  # noqa: S608 - put together from our own pieces
-_WRITTEN = """
-    written AS (
-      INSERT INTO proof (payment_line_id, run_id, holds, number, attempt_id, amount, proved_on)
-      SELECT payment_line_id, :run_id, holds, number, attempt_id, amount, proved_on FROM proven
-    )
-    INSERT INTO run_total (run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency, count, amount, retained)
-    SELECT :run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency,
-           sum(sign), sum(sign * amount), sum(sign * retained)
-    FROM (SELECT CASE WHEN holds THEN 1 ELSE -1 END AS sign, proven.* FROM proven) AS signed
-    GROUP BY payout, agency_id, kind, budget_line, business_on, cohort_on, currency
-"""
-_PROVE = statement(
-    f"WITH proven AS MATERIALIZED (SELECT true AS holds, agreed.* FROM ({_AGREED}) AS agreed), {_WRITTEN}"  # noqa: S608 - ours
-)
-# A settlement that is run again proves what it did not prove before, and takes back what it proves no longer.
-_PROVE_AGAIN = statement(
-    f"""
-    WITH agreed AS MATERIALIZED ({_AGREED}), held AS (
-      SELECT * FROM (
-        SELECT DISTINCT ON (payment_line_id) proof.* FROM proof JOIN run ON run.id = proof.run_id
-        WHERE run.settlement_id = :settlement_id ORDER BY payment_line_id, run_id DESC
-      ) AS latest WHERE holds
-    ), proven AS MATERIALIZED (
-      SELECT true AS holds, agreed.* FROM agreed
-      WHERE NOT EXISTS (SELECT FROM held WHERE held.payment_line_id = agreed.payment_line_id AND held.number = agreed.number)
-      UNION ALL
-      SELECT false, gone.* FROM (
-        {_BOOKED}
-        FROM (
-          SELECT held.payment_line_id, held.attempt_id, held.number, attempt.currency, listed.happened_on, listed.payout,
-                 attempt.cohort_on, {_ALLOCATED_ON} AS allocated_on
-          FROM held
-          JOIN attempt ON attempt.id = held.attempt_id
-          JOIN payment_line AS of ON of.id = held.payment_line_id
-          LEFT JOIN allocation ON allocation.payment_id = of.payment_id AND allocation.attempt_id = attempt.id
-          JOIN settlement_line AS listed
-            ON listed.part = :part AND listed.settlement_id = :settlement_id AND listed.number = held.number
-          WHERE NOT EXISTS (SELECT FROM agreed WHERE agreed.payment_line_id = held.payment_line_id AND agreed.number = held.number)
-        ) AS paid
-        JOIN payment_line AS line ON line.id = paid.payment_line_id
-      ) AS gone
-    ), {_WRITTEN}
-    """  # noqa: S608 - put together from our own pieces
-)
 # A repeated line is a thing of its own, told apart by its file's day. Some kinds are also kinds of the payments' and refunds' own
 # discrepancies about the same reference: what a settlement says of it stands beside those, never in their place.
 _FINDINGS = statement(
@@ -190,12 +103,6 @@ _TOUCHED = statement(
     ORDER BY other.period_on
     """
 )
-
-
-def prove(session: Session, scope: Scope, run_id: uuid.UUID, *, first: bool) -> None:
-    """Write that the settlement reports the money of each line whose payment it agrees on, or no longer does."""
-    near = {"near_first": first_id(scope.first_on - _ASKED_BEFORE), "near_last": first_id(scope.last_on + timedelta(days=2))}
-    session.execute(_PROVE if first else _PROVE_AGAIN, {**scope.binds(), **near, "run_id": run_id})
 
 
 def tell(session: Session, registers: Registers, scope: Scope, run_id: uuid.UUID, now: datetime) -> None:

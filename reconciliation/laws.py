@@ -3,6 +3,20 @@
 from payhub.registry import Law
 from reconciliation.files.lines import KEPT_REJECTS
 
+# Lines of which the first run of their settlement spoke at once.
+_SAID = """
+    settlement s JOIN settlement_line n ON n.part = s.part AND n.settlement_id = s.id AND n.line_type = 'payment'
+      AND n.reference IS NOT NULL AND s.first_run_id IS NOT NULL
+      AND NOT EXISTS (SELECT FROM line_apart x WHERE x.settlement_id = s.id AND x.number = n.number)
+      AND NOT EXISTS (SELECT FROM settlement_correction c WHERE c.settlement_id = s.id AND c.number = n.number)
+    LEFT JOIN attempt a ON a.gateway_account_id = s.gateway_account_id AND a.reference = n.reference
+"""
+_ADDED = """
+    coalesce(n.payout, '') AS payout, l.agency_id, l.kind, l.budget_line,
+    (SELECT min(j.business_on) FROM journal j
+     WHERE j.payment_id = l.payment_id AND j.attempt_id = a.id AND j.fact IN ('applied', 'allocated')) AS business_on,
+    a.cohort_on, a.currency, l.amount, l.retained
+"""
 # The last word of each settlement about each line.
 _WORD = """
     SELECT DISTINCT ON (p.payment_line_id, r.settlement_id) p.*, r.settlement_id FROM proof p JOIN run r ON r.id = p.run_id
@@ -11,9 +25,12 @@ _WORD = """
 LAWS = [
     Law(
         "settlement lines and proofs name rows that are there",
-        "SELECT (SELECT count(*) FROM settlement_line) + (SELECT count(*) FROM proof)",
+        "SELECT (SELECT count(*) FROM settlement_line) + (SELECT count(*) FROM proof_apart) + (SELECT count(*) FROM line_apart)",
         "SELECT l.settlement_id, l.number FROM settlement_line l LEFT JOIN settlement s ON s.id = l.settlement_id "
-        "WHERE s.id IS NULL OR s.part <> l.part UNION ALL SELECT p.payment_line_id, p.number FROM proof p "
+        "WHERE s.id IS NULL OR s.part <> l.part UNION ALL SELECT x.settlement_id, x.number FROM line_apart x "
+        "JOIN settlement s ON s.id = x.settlement_id LEFT JOIN settlement_line l ON l.part = s.part AND l.settlement_id = s.id "
+        "AND l.number = x.number WHERE l.line_type IS DISTINCT FROM 'payment' OR l.reference IS NULL OR s.first_run_id IS NULL "
+        "UNION ALL SELECT p.payment_line_id, p.number FROM proof_apart p "
         "LEFT JOIN run r ON r.id = p.run_id LEFT JOIN settlement s ON s.id = r.settlement_id "
         "LEFT JOIN attempt a ON a.id = p.attempt_id LEFT JOIN payment_line y ON y.id = p.payment_line_id "
         "LEFT JOIN settlement_line l ON l.part = s.part AND l.settlement_id = s.id AND l.number = p.number "
@@ -88,9 +105,18 @@ LAWS = [
         """,
     ),
     Law(
-        "a proof is a line's whole amount, of the attempt whose money paid it and that its settlement line names",
-        "SELECT count(*) FROM proof",
-        "SELECT p.payment_line_id, p.amount FROM proof p JOIN payment_line l ON l.id = p.payment_line_id "
+        "what the first run of a settlement said of its lines at once is true of each: it agrees with its payment in everything",
+        "SELECT coalesce(sum(line_count), 0) FROM settlement WHERE first_run_id IS NOT NULL",
+        f"""
+        SELECT s.id, n.number, a.id AS attempt_id FROM {_SAID} LEFT JOIN run r ON r.id = s.first_run_id
+        WHERE (a.applied AND a.confirmed = n.amount AND a.currency = n.currency AND abs(n.happened_on - a.gateway_on) <= 1
+          AND a.gateway_on BETWEEN s.period_on AND s.until_on AND r.state = 'done' AND r.settlement_id = s.id) IS NOT TRUE
+        """,  # noqa: S608 - our own piece
+    ),
+    Law(
+        "a proof said of one line is its whole amount, of the attempt whose money paid it and that its settlement line names",
+        "SELECT count(*) FROM proof_apart",
+        "SELECT p.payment_line_id, p.amount FROM proof_apart p JOIN payment_line l ON l.id = p.payment_line_id "
         "JOIN attempt a ON a.id = p.attempt_id JOIN run r ON r.id = p.run_id JOIN settlement f ON f.id = r.settlement_id "
         "JOIN settlement_line s ON s.part = f.part AND s.settlement_id = f.id AND s.number = p.number "
         "WHERE p.amount <> l.amount OR NOT (a.applied AND l.payment_id = a.payment_id OR EXISTS "
@@ -124,21 +150,22 @@ LAWS = [
     Law(
         "what each run proved is what its proofs add up to, on the days on which it was collected and those on which it came",
         "SELECT count(*) FROM run_total",
-        """
-        WITH proven AS (
-          SELECT p.run_id, coalesce(n.payout, '') AS payout, l.agency_id, l.kind, l.budget_line,
-                 (SELECT min(j.business_on) FROM journal j WHERE j.payment_id = l.payment_id AND j.attempt_id = a.id
-                  AND j.fact IN ('applied', 'allocated')) AS business_on,
-                 a.cohort_on, a.currency, sum(sign) AS count, sum(sign * p.amount) AS amount, sum(sign * l.retained) AS retained
-          FROM proof p CROSS JOIN LATERAL (SELECT CASE WHEN p.holds THEN 1 ELSE -1 END AS sign) AS signed
-          JOIN payment_line l ON l.id = p.payment_line_id JOIN attempt a ON a.id = p.attempt_id
+        f"""
+        WITH said AS (
+          SELECT s.first_run_id AS run_id, 1 AS sign, {_ADDED} FROM {_SAID} JOIN payment_line l ON l.payment_id = a.payment_id
+          UNION ALL
+          SELECT p.run_id, CASE WHEN p.holds THEN 1 ELSE -1 END, {_ADDED}
+          FROM proof_apart p JOIN payment_line l ON l.id = p.payment_line_id JOIN attempt a ON a.id = p.attempt_id
           JOIN run r ON r.id = p.run_id JOIN settlement s ON s.id = r.settlement_id
           JOIN settlement_line n ON n.part = s.part AND n.settlement_id = s.id AND n.number = p.number
-          GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        ), proven AS (
+          SELECT run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency,
+                 sum(sign) AS count, sum(sign * amount) AS amount, sum(sign * retained) AS retained
+          FROM said GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
         )
         SELECT run_id, payout, agency_id, kind, budget_line, business_on, cohort_on FROM proven
         FULL JOIN run_total t USING (run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency)
         WHERE (proven.count, proven.amount, proven.retained) IS DISTINCT FROM (t.count, t.amount, t.retained)
-        """,
+        """,  # noqa: S608 - our own pieces
     ),
 ]

@@ -5,7 +5,7 @@
 -- :first_on, :last_on                  the days it covers
 WITH listed AS NOT MATERIALIZED (
   -- A line without our reference is found by the gateway's own number, and else stands for itself.
-  SELECT line.number, line.amount, line.currency, line.happened_on, line.payout,
+  SELECT line.number, line.amount, line.currency, line.happened_on, line.payout, line.reference IS NOT NULL AS named,
          coalesce(
            line.reference,
            (SELECT attempt.reference FROM attempt
@@ -20,7 +20,7 @@ WITH listed AS NOT MATERIALIZED (
   SELECT hashtext(reference) AS digest FROM listed GROUP BY hashtext(reference) HAVING count(*) > 1
 )
 SELECT theirs.number, ours.id AS our_id, reference, ours.payment_id, ours.confirmed AS amount, ours.currency, theirs.payout,
-       theirs.happened_on, ours.gateway_on, ours.cohort_on,
+       theirs.happened_on, theirs.named, ours.gateway_on, ours.cohort_on,
        -- Money is compared to the last unit; only dates have a tolerance.
        coalesce(ours.state = 'succeeded' AND ours.applied AND ours.confirmed = theirs.amount AND ours.currency = theirs.currency
          AND abs(theirs.happened_on - ours.gateway_on) <= 1 AND hashtext(reference) NOT IN (SELECT digest FROM again), false) AS plain

@@ -20,7 +20,7 @@ from payhub import ids, log
 from payhub.accounts.calendar import terms_on
 from payhub.clock import local_date
 from payhub.hub import Hub
-from reconciliation import effects, matching, running, telling
+from reconciliation import effects, matching, proving, running, telling
 from reconciliation.banking import following
 from reconciliation.matching import Scope
 from reconciliation.models import Run, Settlement, SettlementCorrection
@@ -84,7 +84,7 @@ def _carry_out(hub: Hub, session: Session, run_id: uuid.UUID, now: datetime) -> 
     if sum(row["lines"] for row in counts.values()) != settlement.line_count:
         raise CountsDisagree(f"run {run_id}: {counts} of {settlement.line_count} lines")
     running.step(hub, run_id, "proving", **_matched(counts))
-    effects.prove(session, scope, run_id, first=first)
+    proving.prove(session, scope, run_id, first=first)
     running.step(hub, run_id, "telling")
     effects.tell(session, hub.registers, scope, run_id, now)
     running.step(hub, run_id, "banking")
@@ -155,7 +155,6 @@ _LEARNED = text(
       OR EXISTS (
         SELECT FROM refunded
         WHERE refunded.gateway_account_id = recent.gateway_account_id AND refunded.ended_at > recent.ran_at
-          AND refunded.asked_on <= recent.until_on + 1
           AND (refunded.asked_on BETWEEN recent.period_on AND recent.until_on OR EXISTS (
             SELECT FROM settlement_line AS line
             WHERE line.part = recent.part AND line.settlement_id = recent.id AND line.line_type = 'refund'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import IO
@@ -21,8 +21,8 @@ from reconciliation import received, runs
 from reconciliation.banking import payouts
 from reconciliation.errors import DayWrong, PeriodOverlaps, PeriodWrong
 from reconciliation.files import mappings, reading
-from reconciliation.files.batches import Batch
-from reconciliation.files.lines import Line, Reject, Tally
+from reconciliation.files.lines import Reject, Tally
+from reconciliation.files.reading import SettlementReading
 from reconciliation.models import Run, Settlement, SettlementReject
 from reconciliation.received import Received
 
@@ -31,7 +31,6 @@ LARGE = 16 * 1024 * 1024
 """From so many bytes on, a file has a table of lines to itself."""
 LONGEST = timedelta(days=366)
 _log = log.get(__name__)
-_COLUMNS = ", ".join(Line._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +135,17 @@ def _begin(hub: Hub, session: Session, account: GatewayAccount, period: tuple[da
     return settlement
 
 
-def _copy(session: Session, settlement: Settlement, batches: Iterable[Batch]) -> None:
+def _copy(session: Session, settlement: Settlement, read: SettlementReading) -> None:
     """Stream lines into the table; an error on the way takes the whole transaction with it."""
     connection = session.connection().connection.driver_connection
     assert connection is not None  # noqa: S101 - a session that is in a transaction has one
-    own = f"COPY parts.settlement_line_{settlement.part} ({_COLUMNS}) FROM STDIN (FREEZE)"
-    shared = f"COPY settlement_line (settlement_id, {_COLUMNS}) FROM STDIN"
+    columns = ", ".join(read.columns)
+    own = f"COPY parts.settlement_line_{settlement.part} ({columns}) FROM STDIN (FREEZE)"
+    shared = f"COPY settlement_line (settlement_id, {columns}) FROM STDIN"
     key = "" if settlement.part else f"{settlement.id}\t"
     with connection.cursor() as cursor, cursor.copy(own if settlement.part else shared) as copy:
-        for batch in batches:
-            copy.write(batch.copy_text(key))
+        for batch in read:
+            copy.write(batch.copy_text(key, read.columns))
 
 
 def _check_days(tally: Tally, settlement: Settlement, heading: str) -> None:

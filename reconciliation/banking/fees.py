@@ -18,9 +18,9 @@ _FIND = statement(
     FROM (
       SELECT line.number, line.fee, line.amount, line.currency, tariff.valid_from,
              greatest(:first_on, least(:last_on, line.happened_on)) AS day,
-             least(greatest(
-               line.amount / 10000 * coalesce(fee_bp, 0) + (line.amount % 10000 * coalesce(fee_bp, 0) + 5000) / 10000
-                 + coalesce(fee_fixed, 0), fee_minimum), fee_maximum) AS expected
+             least(greatest(CASE WHEN fee_bp IS NULL THEN fee_fixed
+               ELSE line.amount / 10000 * fee_bp + (line.amount % 10000 * fee_bp + 5000) / 10000 + coalesce(fee_fixed, 0)
+             END, fee_minimum), fee_maximum) AS expected
       FROM settlement_line AS line
       JOIN (
         SELECT valid_from, fee_bp, fee_fixed, fee_minimum, fee_maximum,

@@ -44,9 +44,9 @@ class Batch:
         )  # fmt: skip
         return list(map(Line._make, columns))
 
-    def copy_text(self, before: str = "") -> bytes:
+    def copy_text(self, before: str = "", columns: Iterable[str] = Line._fields) -> bytes:
         """Return the rows in the text format of PostgreSQL's COPY: what stands `before` in each, then its columns."""
-        rows = f"\n{before}".join(map("\t".join, zip(*map(self._texts, Line._fields), strict=False)))
+        rows = f"\n{before}".join(map("\t".join, zip(*map(self._texts, columns), strict=False)))
         return f"{before}{rows}\n".encode() if rows else b""
 
     def _texts(self, column: str) -> Iterable[str]:

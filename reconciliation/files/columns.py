@@ -33,9 +33,10 @@ class ColumnReader:
         """Return the lines of a chunk, or None where a row of it must be looked at by itself."""
         if not self.possible or not chunk.even:
             return None
-        types, currency = self._types(chunk), self._currency(chunk)
-        if types is None or currency is None or not self._accepted(chunk):
+        types, currencies = self._types(chunk), self._currencies(chunk)
+        if types is None or currencies is None or not self._accepted(chunk):
             return None
+        currency = currencies[0]
         amounts, fees, happened = self._amounts(chunk, currency), self._fees(chunk, currency), self._happened(chunk)
         if amounts is None or fees is None or happened is None or min(amounts) <= 0:
             return None
@@ -45,7 +46,6 @@ class ColumnReader:
             return None
         if "" in reference and "" in transaction and ("", "") in zip(reference, transaction, strict=True):
             return None
-        currencies = [currency] * len(amounts)
         return Batch(chunk.numbers, types, reference, transaction, amounts, fees, currencies, happened, bank, payout)
 
     def _types(self, chunk: Chunk) -> Sequence[str] | None:
@@ -68,12 +68,15 @@ class ColumnReader:
         words = {composed(word) for word in set(chunk.column(self._places["status"]))}
         return not words & mapping.ignored and (not mapping.accepted or words <= mapping.accepted)
 
-    def _currency(self, chunk: Chunk) -> str | None:
+    def _currencies(self, chunk: Chunk) -> Sequence[str] | None:
+        """Return the currencies: one, or several where amounts are minor units as they stand, whatever the currency."""
         if "currency" not in self._places:
-            return self._mapping.currency
-        found = set(chunk.column(self._places["currency"]))
-        currency = found.pop()
-        return currency if not found and CURRENCY.fullmatch(currency) else None
+            return [self._mapping.currency] * len(chunk.numbers)
+        written = chunk.column(self._places["currency"])
+        found = {*written}
+        if len(found) > 1 and self._mapping.amounts.decimal:
+            return None
+        return written if all(map(CURRENCY.fullmatch, found)) else None
 
     def _amounts(self, chunk: Chunk, currency: str) -> list[int] | None:
         return self._mapping.amounts.column(chunk.column(self._places["amount"]), currency)
@@ -84,7 +87,7 @@ class ColumnReader:
         written = chunk.column(self._places["fee"])
         if {*written} <= {"", "0"}:
             return [0] * len(written)
-        return self._mapping.amounts.column([each or "0" for each in written], currency)
+        return self._mapping.amounts.column([each or "0" for each in written] if "" in written else written, currency)
 
     def _happened(self, chunk: Chunk) -> Times | None:
         if "happened" in self._places:

@@ -39,6 +39,12 @@ class SettlementReading:
         self._sums = mapping.trailer.sums if mapping.trailer else "net"
         self._declared: int | None = 0
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a line that such a file can tell of: in all its lines the others are none."""
+        never = {"bank", "payout"} - self.mapping.places.keys()
+        return tuple(name for name in Line._fields if name not in never)
+
     def __iter__(self) -> Iterator[Batch]:
         for chunk in self._chunks:
             for batch in self._batches(chunk):

@@ -52,16 +52,22 @@ _OF_LEDGER = """
     SELECT '1' || lpad(id::text, 19, '0'), journal_id, payment_line_id, gateway_account_id, agency_id, kind, budget_line,
            currency, ({amount})::bigint, NULL::uuid, NULL::bigint
     FROM ({postings}) AS booked WHERE ({amount}) <> 0"""
-# A line that was collected is proven by its own key.
-_OF_PROOFS = """
+# The proofs of a line that was collected are found by its own key, line after line until the page is full.
+_OF_PROOFS = """(
     SELECT '2' || proof.payment_line_id || proof.run_id, booked.journal_id, booked.payment_line_id, booked.gateway_account_id,
            booked.agency_id, booked.kind, booked.budget_line, booked.currency,
            {sign} * CASE WHEN proof.holds THEN proof.amount ELSE -proof.amount END, proof.run_id, proof.number
-    FROM ({postings}) AS booked
-    JOIN proof ON proof.payment_line_id = booked.payment_line_id
+    FROM (
+      SELECT * FROM ({postings}) AS each
+      WHERE payment_line_id >= CAST(CASE WHEN :after LIKE '2%' THEN substr(:after, 2, 36) END AS uuid) OR :after < '2'
+      ORDER BY payment_line_id OFFSET 0
+    ) AS booked
+    CROSS JOIN LATERAL (SELECT * FROM proof WHERE proof.payment_line_id = booked.payment_line_id OFFSET 0) AS proof
     JOIN run ON run.id = proof.run_id
     JOIN settlement AS file ON file.id = run.settlement_id AND file.superseded_by_id IS NULL
-    {banked}"""
+    {banked}
+    WHERE '2' || proof.payment_line_id || proof.run_id > :after COLLATE "C"
+    ORDER BY booked.payment_line_id, proof.run_id LIMIT :limit)"""
 _LISTED = """
     JOIN LATERAL (
       SELECT coalesce(line.payout, '') AS payout, line.currency FROM settlement_line AS line

@@ -133,13 +133,13 @@ def test_a_role_of_a_person_is_taken_away(hub) -> None:
     [
         *(
             f"{statement} {table}{rest}"
-            for table in ("journal", "posting", "proof", "discrepancy_act", "settlement_line")
+            for table in ("journal", "posting", "proof_apart", "line_apart", "discrepancy_act", "settlement_line")
             for statement, rest in (("DELETE FROM", ""), ("TRUNCATE", " CASCADE"), ("LOCK TABLE", " IN ACCESS EXCLUSIVE MODE"))
             if (table, statement) != ("settlement_line", "LOCK TABLE")
         ),
         "UPDATE journal SET business_on = business_on + 1",
         "UPDATE posting SET amount = amount + 1",
-        "UPDATE proof SET amount = amount + 1",
+        "UPDATE proof_apart SET amount = amount + 1",
         "UPDATE discrepancy_act SET actor = 'nobody'",
         "UPDATE settlement_line SET amount = 1",
         "UPDATE event SET data = '{}'",
@@ -191,7 +191,7 @@ def test_no_table_can_be_altered_emptied_or_watched_and_only_four_forget_rows(hu
     found = set(rows(str(roles._PRIVILEGES).replace(":role", f"'{ROLE}'")))
     assert {privilege for _, privilege in found} <= {"INSERT", "UPDATE", "DELETE"}
     assert {table for table, privilege in found if privilege == "DELETE"} == set(roles.DELETED_FROM)
-    assert not {table for table, privilege in found if privilege == "UPDATE"} & {"journal", "posting", "proof", "event"}
+    assert not {table for table, privilege in found if privilege == "UPDATE"} & {"journal", "posting", "proof_apart", "line_apart", "event"}
 
 
 def test_granting_again_gives_nothing_more_and_takes_back_what_was_added(owner, settings) -> None:

@@ -18,7 +18,7 @@ from reconciliation import running, running_commands, runs
 from reconciliation.models import Run
 from reconciliation.settlements import import_settlement
 
-WRITTEN = ("proof", "run_total", "discrepancy", "discrepancy_act", "journal", "posting", "payout_state")
+WRITTEN = ("proof", "proof_apart", "line_apart", "run_total", "discrepancy", "discrepancy_act", "journal", "posting", "payout_state")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def public(imported) -> str:
 
 def test_how_far_a_run_is_is_seen_before_anything_of_it_is_committed(desk, imported, held, look, blocked) -> None:
     with ThreadPoolExecutor(1) as worker:
-        with held("proof"):
+        with held("run_total"):
             carried = worker.submit(desk.carry_out)
             blocked()
             shown = look(f"/v1/runs/{public(imported)}")
@@ -75,7 +75,7 @@ def test_a_run_that_is_carried_out_is_cancelled_where_it_is_and_leaves_nothing(
     desk, imported, held, blocked, client, lan, look, hub, rows
 ) -> None:
     before = desk.rows(*WRITTEN)
-    with ThreadPoolExecutor(1) as worker, held("proof"):
+    with ThreadPoolExecutor(1) as worker, held("run_total"):
         carried = worker.submit(runs.execute, hub, imported.run_id)
         blocked()
         answer = lan.post(client, f"/v1/runs/{public(imported)}/cancel", key="once")
@@ -95,7 +95,7 @@ def test_a_run_that_is_carried_out_is_cancelled_where_it_is_and_leaves_nothing(
 def test_a_cancelled_run_that_nobody_could_stop_keeps_nothing_either(desk, imported, held, blocked, lan, hub, clock, rows) -> None:
     before = desk.rows(*WRITTEN)
     with ThreadPoolExecutor(1) as worker:
-        with held("proof"):
+        with held("run_total"):
             carried = worker.submit(runs.execute, hub, imported.run_id)
             blocked()
             with hub.db.session() as session:
@@ -175,7 +175,7 @@ def test_a_run_that_was_begun_again_and_again_waits_longer_each_time(desk, impor
 
 
 CARRIED = "import sys, uuid; from payhub import settings; from payhub.clock import SystemClock; from payhub.hub import build; from gateways.registry import GATEWAYS; from reconciliation import runs; runs.execute(build(settings.load(), GATEWAYS, SystemClock()), uuid.UUID(sys.argv[1]))"
-STOPS = {"matching": "settlement_line IN ACCESS EXCLUSIVE", "proving": "proof IN SHARE", "telling": "discrepancy IN ACCESS EXCLUSIVE", "banking": "payout_state IN ACCESS EXCLUSIVE"}
+STOPS = {"matching": "settlement_line IN ACCESS EXCLUSIVE", "proving": "run_total IN SHARE", "telling": "discrepancy IN ACCESS EXCLUSIVE", "banking": "payout_state IN ACCESS EXCLUSIVE"}
 
 
 @pytest.mark.heavy
