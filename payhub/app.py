@@ -16,6 +16,7 @@ from payhub import checkout, http, log, openapi, settings
 from payhub.accounts.holds import LAWS as HOLD_LAWS
 from payhub.accounts.views import bp as gateways_bp
 from payhub.agencies.views import bp as agencies_bp
+from payhub.attesting.views import bp as signing_keys_bp
 from payhub.clock import Clock, SystemClock
 from payhub.discrepancies.laws import LAWS as DISCREPANCY_LAWS
 from payhub.fees.laws import LAWS as FEE_LAWS
@@ -37,6 +38,7 @@ from payhub.payments.views import bp as payments_bp
 from payhub.people import rekeying
 from payhub.people.laws import LAWS as PEOPLE_LAWS
 from payhub.people.views import bp as people_bp
+from payhub.portals.laws import LAWS as KEY_LAWS
 from payhub.registry import Periodic, Registry
 from payhub.ring import standing
 from payhub.ring.laws import LAWS as RING_LAWS
@@ -54,7 +56,7 @@ def registry() -> Registry:
     offers = Registry(
         blueprints=[
             payments_bp, fees_bp, agencies_bp, refunds_bp, disputes_bp, receipts_bp, proposals_bp, gateways_bp, registers_bp,
-            secrets_bp, people_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS,
+            secrets_bp, people_bp, signing_keys_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS,
         ],
         periodic=[
             Periodic("payhub.payments.jobs.check_due", lambda s: s.jobs.checks_s),
@@ -68,7 +70,7 @@ def registry() -> Registry:
         ],
         laws=[
             *LAWS, *FEE_LAWS, *REFUND_LAWS, *DISPUTE_LAWS, *RECEIPT_LAWS, *days.LAWS, *figures.LAWS, *STAFF_LAWS, *HOLD_LAWS,
-            *IMPORT_LAWS, *SECRET_LAWS, *RING_LAWS, *PEOPLE_LAWS, *DISCREPANCY_LAWS,
+            *IMPORT_LAWS, *SECRET_LAWS, *RING_LAWS, *PEOPLE_LAWS, *DISCREPANCY_LAWS, *KEY_LAWS,
         ],
     )
     rekeying.offer()
@@ -129,4 +131,9 @@ def _finish(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     observe(request.method, route, response.status_code, took)
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if (allowance := g.get("allowance")) is not None:
+        response.headers.update(allowance.headers())
+    if (caller := g.get("caller")) is not None:
+        hub = http.the_hub()
+        hub.uses.note(caller.key.id, hub.clock.now())
     return response

@@ -7,7 +7,7 @@ into the published document, so that the document cannot differ from the code.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, ParamSpec, TypeVar
@@ -23,19 +23,18 @@ from werkzeug.exceptions import HTTPException
 from payhub import log
 from payhub.errors import (
     BodyTooLarge,
-    Forbidden,
     InvalidInput,
     MethodNotAllowed,
     NotFound,
     PayHubError,
     Text,
-    Unauthenticated,
     Unavailable,
     Unexpected,
 )
 from payhub.hub import Hub
 from payhub.input import BETWEEN, json_body, query, refused
-from payhub.portals.keys import authenticate
+from payhub.portals import entering
+from payhub.portals.errors import REFUSALS
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,24 +60,23 @@ def language() -> str:
 
 
 def requires(scope: str) -> Callable[[View], View]:
-    """Let in only callers whose key has this scope; `g.caller` is then set."""
+    """Let in only callers whose key has this scope and calls no faster than it may; `g.caller` is then set."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(**arguments: Any) -> Any:
             hub = the_hub()
-            kind, _, key = request.headers.get("Authorization", "").partition(" ")
-            caller = (
-                authenticate(hub.registers, key.strip(), hub.settings.mode, hub.clock.now()) if kind.lower() == "bearer" else None
-            )
-            if caller is None:
-                raise Unauthenticated
-            if not caller.may(scope):
-                raise Forbidden(Text(f"Khóa API cần quyền {scope}", f"The API key needs the scope {scope}"))
-            g.caller, g.owner_id = caller, caller.portal.id
+            try:
+                caller = entering.enter(hub, request.headers.get("Authorization", ""), request.remote_addr)
+                g.caller, g.owner_id = caller, caller.portal.id
+                g.allowance = entering.allow(hub, caller)
+                entering.demand(caller, g.allowance, scope)
+            except PayHubError as error:
+                entering.count(error)
+                raise
             return view(**arguments)
 
-        return _describe(guarded, scope=scope)
+        return _describe(guarded, scope=scope, raises=REFUSALS)
 
     return decorate
 
@@ -163,8 +161,9 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, mimetype="application/json")
 
 
-def _describe(view: View, **facts: Any) -> View:
-    view.operation = {**getattr(view, "operation", {}), **facts}  # type: ignore[attr-defined]
+def _describe(view: View, *, raises: Sequence[type[PayHubError]] = (), **facts: Any) -> View:
+    known: dict[str, Any] = getattr(view, "operation", {})
+    view.operation = {**known, **facts, "raises": (*known.get("raises", ()), *raises)}  # type: ignore[attr-defined]
     return view
 
 

@@ -13,10 +13,13 @@ from gateways.base import Gateway
 from payhub.accounts.banks import Banks
 from payhub.accounts.bulkhead import Bulkhead
 from payhub.accounts.health import Health
+from payhub.attesting.keys import Attester
 from payhub.clock import Clock
 from payhub.crypto import Keyring
 from payhub.db import SEALS_WITH, Database
 from payhub.discrepancies.terms import INFO as DISCREPANCY_DAYS
+from payhub.portals.limits import Limit, Limits
+from payhub.portals.uses import Uses
 from payhub.registers import RegisterCache, Registers
 from payhub.settings import Settings, ring_of
 
@@ -37,6 +40,9 @@ class Hub:
     health: Health
     banks: Banks
     bulkhead: Bulkhead
+    limits: Limits
+    uses: Uses
+    attester: Attester
 
     @property
     def registers(self) -> Registers:
@@ -66,4 +72,7 @@ def build(settings: Settings, gateways: Mapping[str, Gateway], clock: Clock) -> 
         health=Health(brief, clock, settings.gateways),
         banks=Banks(brief, clock),
         bulkhead=Bulkhead(settings.gateways.orders_of(settings.web.threads)),
+        limits=Limits(brief, Limit(settings.api.rate, settings.api.burst)),
+        uses=Uses(db),
+        attester=Attester(settings.signing, settings.paths.home, live=settings.live),
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _IDENTIFIER = re.compile(r"[0-9A-Za-z._:/+=-]{0,100}")
 _INSTANT = re.compile(r"[0-9TZ:.,/+ -]{0,40}")
@@ -33,3 +35,15 @@ def instant_text(text: str) -> str:
 def network_address(text: str | None) -> str:
     """Return a network address; nothing for anything else that a proxy may have passed on as one."""
     return text if text and _ADDRESS.fullmatch(text) else ""
+
+
+def within(networks: Iterable[IPv4Network | IPv6Network], address: str) -> bool:
+    """Tell whether an address stands in one of these networks; a text that is no address stands in none."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    # A socket that takes both kinds says an IPv4 address in the words of IPv6.
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return any(found in network for network in networks)

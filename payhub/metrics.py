@@ -2,52 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 from flask import Blueprint, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from payhub.accounts.health import Condition
+from payhub.counting import REGISTRY, counter
 from payhub.discrepancies import service
 from payhub.discrepancies.models import KINDS
 from payhub.http import json_response, the_hub
 from payhub.hub import Hub
 
+__all__ = ["bp", "counter", "observe", "observe_call"]
+
 bp = Blueprint("metrics", __name__)
-_registry = CollectorRegistry()
 _seconds = Histogram(
     "payhub_http_request_seconds",
     "Time to answer, by route",
     ["method", "route"],
-    registry=_registry,
+    registry=REGISTRY,
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-_answers = Counter("payhub_http_answers", "Answers by route and status", ["method", "route", "status"], registry=_registry)
-
-
-def counter(name: str, says: str, labels: Sequence[str]) -> Counter:
-    """Return a counter of a feature's own. What its labels may be is a list of ours, so that there are few of them."""
-    return Counter(name, says, labels, registry=_registry)
-
-
+_answers = counter("payhub_http_answers", "Answers by route and status", ["method", "route", "status"])
 _calls = Histogram(
     "payhub_gateway_call_seconds",
     "Time a gateway took to answer, by account and whether the call counts as good",
     ["account", "good"],
-    registry=_registry,
+    registry=REGISTRY,
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 _conditions = Gauge(
-    "payhub_gateway_condition", "1 for the condition each account is in", ["account", "condition"], registry=_registry
+    "payhub_gateway_condition", "1 for the condition each account is in", ["account", "condition"], registry=REGISTRY
 )
 
 _discrepancies = Gauge(
     "payhub_discrepancies", "Discrepancies that are not resolved, and those of them that are overdue, by kind",
-    ["kind", "standing"], registry=_registry,
+    ["kind", "standing"], registry=REGISTRY,
 )  # fmt: skip
 
 
@@ -77,7 +71,7 @@ def metrics() -> Response:
         for condition in (*Condition, "held"):
             _conditions.labels(account.code, condition).set(condition == stands)
     _count_discrepancies(hub)
-    return Response(generate_latest(_registry), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 
 
 def _count_discrepancies(hub: Hub) -> None:

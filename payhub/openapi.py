@@ -121,6 +121,7 @@ def _operation(endpoint: str, view: Any, operation: dict[str, Any], arguments: l
         "parameters": [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in arguments],
         "responses": {**_successes(schema, status, operation), **_refusals(operation, arguments)},
     }
+    described["description"] = "Needs no key."
     if "scope" in operation:
         described["security"] = [{"key": []}]
         described["description"] = f"Needs the scope `{operation['scope']}`."

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -72,6 +73,8 @@ class Registers:
     portal_rows: Mapping[str, Sequence[Portal]]
     grants: Mapping[uuid.UUID, Sequence[PortalGrant]]
     keys: Mapping[str, ApiKey]
+    key_networks: Mapping[uuid.UUID, Sequence[IPv4Network | IPv6Network]]
+    """By key: from where it may be used; keys that may be used from anywhere are not here."""
     bank_accounts: Mapping[str, Sequence[BankAccount]]
     """The hub's own, by code, every row in order of time; others name the first."""
     bank_accounts_by_id: Mapping[uuid.UUID, BankAccount]
@@ -137,6 +140,7 @@ def _read(session: Session, keyring: Keyring, version: int) -> Registers:
     banks = session.scalars(select(BankAccount).order_by(BankAccount.valid_from)).all()
     accounts = session.scalars(select(GatewayAccount).order_by(GatewayAccount.rank, GatewayAccount.code)).all()
     secrets = sealing.live(session, keyring, GatewaySecret, "gateway_account_id", "name")
+    keys = session.scalars(select(ApiKey)).all()
     holds = select(GatewayHold).where(GatewayHold.released_at.is_(None))
     days: defaultdict[bool, defaultdict[str, set[date]]] = defaultdict(lambda: defaultdict(set))
     for day in session.scalars(select(DayOff)):
@@ -156,7 +160,8 @@ def _read(session: Session, keyring: Keyring, version: int) -> Registers:
         portals={portal.id: portal for portal in {portal.code: portal for portal in reversed(portals)}.values()},
         portal_rows=_group(portals, "code"),
         grants=_group(session.scalars(select(PortalGrant)).all(), "portal_id"),
-        keys={key.prefix: key for key in session.scalars(select(ApiKey))},
+        keys={key.prefix: key for key in keys},
+        key_networks={key.id: [ip_network(each) for each in key.networks] for key in keys if key.networks},
         bank_accounts=_group(banks, "code"),
         bank_accounts_by_id={bank.id: bank for bank in banks},
         gateway_accounts={account.code: account for account in accounts},

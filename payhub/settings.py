@@ -20,11 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from payhub.accounts.arrivals import Files
 from payhub.accounts.breaker import Breaker
+from payhub.attesting.keys import Signing
 from payhub.crypto import Keyring, holds_certificates
 from payhub.discrepancies.terms import Discrepancies
 from payhub.imports.settings import Registers
 from payhub.inbox.settings import Callbacks
 from payhub.people.terms import People
+from payhub.portals.settings import Api
 
 
 class SettingsError(Exception):
@@ -107,16 +109,8 @@ class Jobs:
     expiry_s: int = 30
     runs_s: int = 5
     fold_s: int = 5
+    day_files_s: int = 300
     sweep_s: int = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """The REST API. An Idempotency-Key is remembered for `idempotency_s`; `register_s` is how stale the registers may be read."""
-
-    idempotency_s: int = 7 * 24 * 3600
-    register_s: float = 1.0
-    max_body_bytes: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +148,7 @@ class Settings:
     discrepancies: Discrepancies
     files: Files
     gateways: Breaker
+    signing: Signing
     log: Log
     paths: Paths
 
@@ -256,7 +251,7 @@ def _value(name: str, kind: Any, raw: Any, problems: list[str]) -> Any:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    found = _unreadable(settings)
+    found = [*_unreadable(settings), *settings.api.wrong(live=settings.live), *settings.signing.wrong(live=settings.live)]
     versions = {entry.split(":", 1)[0].strip() for entry in settings.secrets.keys.split(",")}
     if settings.live and DEVELOPMENT_KEY_VERSION in versions:
         found.append("secrets.keys holds the key printed in the repository: make one with `payhub keys new`")

@@ -17,6 +17,7 @@ from payhub.db import rows_written
 from payhub.people.holders import Holder
 from payhub.people.terms import People
 from reconciliation.banking.models import Statement, StatementLine
+from reconciliation.dayfiles.models import DayFile
 from reconciliation.models import FilePart, Settlement
 
 
@@ -33,7 +34,8 @@ def _sweep(session: Session, terms: People, now: datetime, limit: int) -> int:
     """Destroy files of years whose accounting records are past their term."""
     settled = select(Settlement.id).where(_over(Settlement.until_on, terms, now))
     told = select(Statement.file_id).where(_over(Statement.to_on, terms, now))
-    old = select(FilePart.id).where(FilePart.file_id.in_(settled.union(told)), FilePart.body_key.is_not(None))
+    stated = select(DayFile.id).where(_over(DayFile.business_on, terms, now))
+    old = select(FilePart.id).where(FilePart.file_id.in_(settled.union(told, stated)), FilePart.body_key.is_not(None))
     gone = update(FilePart).where(FilePart.id.in_(old.limit(limit))).values(body_key=None, body=None)
     return rows_written(session, gone)
 

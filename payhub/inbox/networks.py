@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
+from payhub.identifiers import within
 
 
 class CallbackNetwork(Base):
@@ -61,12 +62,4 @@ def by_account(rows: Iterable[CallbackNetwork]) -> Mapping[uuid.UUID, Sequence[N
 def listed(networks: Sequence[Network], source: str, on: date) -> bool:
     """Tell whether a message may come from this address on this day; where no network is in force, it may come from any."""
     in_force = [each.network for each in networks if each.holds(on)]
-    if not in_force:
-        return True
-    try:
-        address = ip_address(source)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in in_force)
+    return not in_force or within(in_force, source)

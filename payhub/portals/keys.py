@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from payhub.clock import local_date
+from payhub.errors import Text, Unauthenticated
+from payhub.portals.errors import KeyExpired, KeyOfOtherMode, KeyRevoked
 from payhub.portals.models import ApiKey, Portal
 from payhub.registers import Registers, in_force
 
+_OTHER = {"live": "test", "test": "live"}
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -60,14 +63,21 @@ class Caller:
         return scope in self.key.scopes
 
 
-def authenticate(registers: Registers, key: str, mode: str, now: datetime) -> Caller | None:
-    """Return the caller a key belongs to; None where it is unknown, expired, revoked or its portal closed."""
+def authenticate(registers: Registers, key: str, mode: str, now: datetime) -> Caller:
+    """Return the caller a key belongs to; raise `Unauthenticated`, saying why to whoever holds the key and to nobody else."""
     prefix = prefix_of(key, mode)
     row = registers.keys.get(prefix) if prefix else None
     if row is None or not hmac.compare_digest(row.digest, digest(key)):
-        return None
+        if prefix_of(key, other := _OTHER[mode]):
+            vi, en = f"Cần khóa phk_{mode}_…, không phải phk_{other}_…", f"It takes a key phk_{mode}_… here, not phk_{other}_…"
+            raise KeyOfOtherMode(Text(vi, en))
+        raise Unauthenticated
+    # Whoever revoked it may go by a clock that is ahead of ours: it is over once it is written.
+    if row.revoked_at is not None:
+        raise KeyRevoked
+    if row.expires_at is not None and row.expires_at <= now:
+        raise KeyExpired
     portal = registers.portals[row.portal_id]
-    expired = row.expires_at is not None and row.expires_at <= now
-    revoked = row.revoked_at is not None and row.revoked_at <= now
-    closed = in_force(registers.portal_rows[portal.code], local_date(now)) is None
-    return None if expired or revoked or closed else Caller(portal, row)
+    if in_force(registers.portal_rows[portal.code], local_date(now)) is None:
+        raise Unauthenticated(Text(f"Cổng {portal.code} đã đóng", f"The portal {portal.code} is closed"))
+    return Caller(portal, row)

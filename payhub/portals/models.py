@@ -54,7 +54,12 @@ class ApiKey(Base):
     """A key of a portal: the prefix finds it, the hash proves it, the key itself is shown once and kept nowhere."""
 
     __tablename__ = "api_key"
-    __table_args__ = (Index("uq_api_key_prefix", "prefix", unique=True),)
+    __table_args__ = (
+        Index("uq_api_key_prefix", "prefix", unique=True),
+        CheckConstraint(
+            "(rate IS NULL) = (burst IS NULL) AND rate BETWEEN 0 AND 100000 AND burst BETWEEN 1 AND 1000000", name="limit"
+        ),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"), index=True)
@@ -65,6 +70,23 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    networks: Mapped[list[str]] = mapped_column(server_default="{}")
+    """From where it may be used, in CIDR form as `ipaddress` writes it; from anywhere where there is none."""
+    rate: Mapped[int | None]
+    """Calls a second on average, 0 for as many as come; None is what the settings say."""
+    burst: Mapped[int | None]
+    """Calls at once, after a rest."""
+    replaces_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("api_key.id"), unique=True)
+    """The key it was made to follow."""
+
+
+class ApiKeyUse(Base):
+    """When a key was last used, to the minute. It is no register: nothing is decided by it, and it changes all the time."""
+
+    __tablename__ = "api_key_use"
+
+    api_key_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("api_key.id"), primary_key=True)
+    used_at: Mapped[datetime]
 
 
 class PortalSecret(SharedSecret, Base):

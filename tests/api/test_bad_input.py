@@ -25,7 +25,8 @@ UNSEEN = {
 def rows_by_table(hub) -> dict[str, int]:
     with hub.db.engine.connect() as connection:
         tables = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
-        return {table: connection.scalar(text(f'SELECT count(*) FROM "{table}"')) for table in tables}
+        # That the key was used is noted once a minute, whatever it was used for.
+        return {table: connection.scalar(text(f'SELECT count(*) FROM "{table}"')) for table in tables if table != "api_key_use"}
 
 
 @pytest.fixture(autouse=True)

@@ -23,12 +23,28 @@ def test_the_contract_is_valid_openapi(document) -> None:
 def test_every_route_under_v1_is_published_with_its_scope_and_refusals(document, app) -> None:
     routes = {rule.rule.replace("<", "{").replace(">", "}") for rule in app.url_map.iter_rules() if rule.rule.startswith("/v1/")}
     assert routes <= set(document["paths"])
-    for path in routes:
+    for path in routes - {"/v1/signing-keys"}:
         for operation in document["paths"][path].values():
             assert operation["security"] == [{"key": []}]
             assert {"401", "403", "503"} <= set(operation["responses"])
             assert PROBLEM in operation["responses"]["401"]["content"]
             assert operation["summary"]
+
+
+def test_what_verifies_signatures_is_for_everybody(document, client) -> None:
+    assert "security" not in document["paths"]["/v1/signing-keys"]["get"]
+    assert client.get("/v1/signing-keys").status_code == 200
+
+
+def test_whoever_calls_with_a_key_is_told_of_its_limits(document) -> None:
+    with_key = [
+        operation for path in document["paths"].values() for operation in path.values()
+        if "security" in operation and "staff:" not in operation["description"]
+    ]  # fmt: skip
+    assert with_key
+    for operation in with_key:
+        assert "rate_limited" in operation["responses"]["429"]["description"]
+        assert "address_not_allowed" in operation["responses"]["403"]["description"]
 
 
 def test_every_post_under_v1_demands_an_idempotency_key(document) -> None:

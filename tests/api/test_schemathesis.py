@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +17,9 @@ from gateways.simulator.bank import Entry, Statement
 from gateways.simulator.camt import camt053, camt054
 from gateways.simulator.config import GMT7
 from payhub.ids import public_id
+from payhub.portals.service import portal_named
 from reconciliation import runs
+from reconciliation.dayfiles import making
 from reconciliation.receiving import arriving
 from reconciliation.receiving.arriving import Seen
 from reconciliation.receiving.places import Expected, places
@@ -37,6 +39,8 @@ KNOWN = {
 }
 # Only a gateway makes a refund fail, and only one that failed is sent again: tests/refunds does both.
 BEYOND = {"POST /v1/refunds/{refund_id}/retry"}
+# Nothing is asked of it, so nothing can be asked wrongly.
+OPEN = {"GET /v1/signing-keys"}
 IN_PATHS = {"account": ["vnpay-main", "none"], "code": ["000.00.00.G15", "none"], "day": ["2026-11-20", "2026-11-19"]}
 IN_PATHS |= {"bank_account": ["thu-ho", "none"]}
 FILE = (
@@ -80,6 +84,9 @@ def made(paid, ask, order, client, keys, hub) -> dict[str, list[str]]:
     with hub.db.session() as session:
         seen = Seen(next(places(hub)), "folder", "vnpay.csv", "1-1-1")
         file_id = arriving.note(hub, session, seen, Expected("settlement", None, None, None))
+    with hub.db.session() as session:
+        portal_id = portal_named(session, "dvc-bo-tu-phap").id
+    making.make(hub, portal_id, date(2026, 11, 19))
     return {
         "file_id": [public_id("fil", file_id, "test"), "fil_test_0"],
         "payment_id": [paid.payment["id"], unpaid, "pay_test_0"],
@@ -119,8 +126,9 @@ def contract(app, keys, made, hub) -> Any:
                 operation["requestBody"]["content"]["text/csv"]["schema"] = {"type": "string", "enum": [FILE, "STT", ""]}
             if "application/octet-stream" in operation.get("requestBody", {}).get("content", {}):
                 operation["requestBody"]["content"]["application/octet-stream"]["schema"] = {"type": "string", "enum": STATEMENTS}
-            scope = re.findall("`([a-z:]+)`", operation["description"])[0]
-            asked.append({"include-name": f"{method.upper()} {path}", "headers": {"Authorization": f"Bearer {may[scope]}"}})
+            scopes = re.findall("`([a-z:-]+)`", operation["description"])
+            headers = {"Authorization": f"Bearer {may[scopes[0]]}"} if scopes else {}
+            asked.append({"include-name": f"{method.upper()} {path}", "headers": headers})
     schema = openapi.from_dict(document, config=SchemathesisConfig.from_dict({**SETTINGS, "operations": asked}))
     schema.app = app
     return schema
@@ -153,4 +161,4 @@ def test_no_answer_is_our_fault_or_undocumented(contract) -> None:
     for operation in (operation.ok() for operation in contract.get_all_operations()):
         statuses = {status for asked, status in answered if asked == operation.label}
         assert statuses & {200, 201, 202} or operation.label in BEYOND, (operation.label, statuses)
-        assert statuses & {400, 404, 422}, (operation.label, statuses)
+        assert statuses & {400, 404, 422} or operation.label in OPEN, (operation.label, statuses)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from payhub.attesting.keys import new_key
 from payhub.settings import SettingsError, load
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -34,11 +35,15 @@ def test_the_example_for_production_lacks_exactly_what_is_secret():
         load({"PAYHUB_CONFIG": str(CONFIG / "production.example.toml")})
     missing = [line.split()[0] for line in str(caught.value).splitlines()[1:]]
     assert missing == ["DATABASE_URL", "REDIS_URL", "PAYHUB_SECRETS__KEYS"]
+    key = "1:" + base64.b64encode(bytes(range(32))).decode()
+    with pytest.raises(SettingsError, match=r"PAYHUB_SIGNING__KEYS .* `payhub signing-keys new FILE`"):
+        load({"PAYHUB_CONFIG": str(CONFIG / "production.example.toml"), "PAYHUB_SECRETS__KEYS": key, **STORES})
 
 
 def test_the_example_for_production_is_live_once_it_has_its_secrets():
     key = "1:" + base64.b64encode(bytes(range(32))).decode()
-    settings = load({"PAYHUB_CONFIG": str(CONFIG / "production.example.toml"), "PAYHUB_SECRETS__KEYS": key, **STORES})
+    secrets = {"PAYHUB_SECRETS__KEYS": key, "PAYHUB_SIGNING__KEYS": new_key()}
+    settings = load({"PAYHUB_CONFIG": str(CONFIG / "production.example.toml"), **secrets, **STORES})
     assert settings.live
     assert not settings.webhooks.private_addresses
 

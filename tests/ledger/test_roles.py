@@ -22,6 +22,8 @@ from payhub.ledger.prove import prove
 from payhub.payments import jobs as payment_jobs
 from payhub.staff import people
 from reconciliation import runs, settlements, totals
+from reconciliation.dayfiles import asking
+from reconciliation.dayfiles.commands import day_files as day_files_command
 from reconciliation.settlements import import_settlement
 from webhooks import deliveries, endpoints, relay, unverified
 
@@ -102,6 +104,18 @@ def test_telling_portals_works(hub, paid, rows, clock) -> None:
     with hub.db.session() as session:
         deliveries.waiting(session, clock.now())
         endpoints.disable(session, endpoint.id, clock.now())
+
+
+def test_stating_a_day_to_a_portal_works(hub, paid, clock, rows) -> None:
+    clock.pass_(days=1)
+    done = CliRunner().invoke(day_files_command, ["make", "2026-11-20", "--portal", "dvc-bo-tu-phap"], obj=lambda: hub)
+    assert done.exit_code == 0, done.output
+    with hub.db.session() as session:
+        asking.ask_for_yesterday(hub, session, clock.now())
+    with hub.db.session() as session:
+        waiting = asking.due(session)
+    assert sum(asking.work(hub, portal_id) for portal_id in waiting) == len(waiting) > 0
+    assert rows("SELECT count(*) FROM day_file WHERE count = 1") == [(1,)]
 
 
 def test_sweeping_works(hub, paid, clock, rows) -> None:

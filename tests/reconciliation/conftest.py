@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -26,6 +27,8 @@ from payhub.payments.refunds import service as refunding
 from payhub.payments.refunds.changing import latest_try
 from payhub.payments.refunds.models import Refund
 from reconciliation import runs
+from reconciliation.dayfiles import making
+from reconciliation.dayfiles.entries import TYPES
 from reconciliation.models import Run
 from reconciliation.reports.accounts import FIGURES as OF_ACCOUNTS
 from reconciliation.reports.accounts import account_totals
@@ -322,6 +325,27 @@ def trace(hub: Hub, first_on: date, last_on: date, limit: int = 3) -> None:
 @pytest.fixture
 def traced() -> Callable[..., None]:
     return trace
+
+
+@pytest.fixture
+def stated(hub: Hub) -> Callable[[date], None]:
+    """State a day to every portal that had anything on it: together the files are the ledger's day."""
+
+    def state(on: date) -> None:
+        of_day = "SELECT DISTINCT portal_id FROM payment JOIN journal ON payment_id = payment.id WHERE business_on = :on"
+        with hub.db.session() as session:
+            portals = session.scalars(text(of_day), {"on": on}).all()
+        sums: Counter[str] = Counter()
+        for portal_id in portals:
+            for each in json.loads(making.make(hub, portal_id, on).manifest)["sums"]:
+                sums[each["type"]] += each["amount"]
+        with hub.db.session() as session:
+            totals = account_totals(session, on)
+        assert {kind: sums[kind] for kind in TYPES} == {
+            kind: sum(each.figures[figure.name] or 0 for each in totals) for kind, figure in TYPES.items()
+        }
+
+    return state
 
 
 @pytest.fixture

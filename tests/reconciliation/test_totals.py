@@ -242,7 +242,7 @@ STEPS = st.lists(
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_whatever_happens_every_day_is_the_ledgers_and_all_days_are_what_is_owed(
-    hub, rows, clock, pay, treasury, reverse, lose, allocate, traced, steps
+    hub, rows, clock, pay, treasury, reverse, lose, allocate, traced, stated, steps
 ) -> None:
     began, payments, refunds = local_date(clock.now()), [pay(pay_twice=True), pay()], []
     wills = {"refund": "accepted", "refused": "refused", "unknown": "unknown_done"}
@@ -281,6 +281,8 @@ def test_whatever_happens_every_day_is_the_ledgers_and_all_days_are_what_is_owed
         assert row.difference == row.collected - row.reversed - row.reported
     assert sum(row.owed for row in found.values()) == rows("SELECT -sum(amount) FROM posting WHERE account = 'owed'")[0][0]
     traced(hub, began, began + 30 * ONE, limit=500)
+    for (on,) in rows(f"SELECT DISTINCT business_on FROM posting WHERE business_on >= '{began}' ORDER BY 1"):
+        stated(on)
 
 
 def get(client, keys, query, portal="kbnn", **headers):
