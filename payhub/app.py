@@ -39,6 +39,8 @@ from payhub.people import rekeying
 from payhub.people.laws import LAWS as PEOPLE_LAWS
 from payhub.people.views import bp as people_bp
 from payhub.portals.laws import LAWS as KEY_LAWS
+from payhub.portals.national.laws import LAWS as NATIONAL_LAWS
+from payhub.portals.national.views import bp as national_bp
 from payhub.registry import Periodic, Registry
 from payhub.ring import standing
 from payhub.ring.laws import LAWS as RING_LAWS
@@ -56,7 +58,7 @@ def registry() -> Registry:
     offers = Registry(
         blueprints=[
             payments_bp, fees_bp, agencies_bp, refunds_bp, disputes_bp, receipts_bp, proposals_bp, gateways_bp, registers_bp,
-            secrets_bp, people_bp, signing_keys_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS,
+            secrets_bp, people_bp, national_bp, signing_keys_bp, openapi.bp, metrics_bp, *checkout.BLUEPRINTS,
         ],
         periodic=[
             Periodic("payhub.payments.jobs.check_due", lambda s: s.jobs.checks_s),
@@ -70,7 +72,7 @@ def registry() -> Registry:
         ],
         laws=[
             *LAWS, *FEE_LAWS, *REFUND_LAWS, *DISPUTE_LAWS, *RECEIPT_LAWS, *days.LAWS, *figures.LAWS, *STAFF_LAWS, *HOLD_LAWS,
-            *IMPORT_LAWS, *SECRET_LAWS, *RING_LAWS, *PEOPLE_LAWS, *DISCREPANCY_LAWS, *KEY_LAWS,
+            *IMPORT_LAWS, *SECRET_LAWS, *RING_LAWS, *PEOPLE_LAWS, *DISCREPANCY_LAWS, *KEY_LAWS, *NATIONAL_LAWS,
         ],
     )
     rekeying.offer()

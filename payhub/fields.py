@@ -11,10 +11,7 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, validate
 
 from payhub.http import bilingual
-
-# Controls, bidirectional overrides, zero-width and non-characters: they hide what a text says, and have no place in a name or a
-# number. Ordinary and no-break spaces, combining marks and emoji stay.
-HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
+from payhub.identifiers import HIDDEN
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DIGITS = re.compile(r"[0-9]{1,9}")

@@ -220,8 +220,11 @@ def _unavailable(error: Exception) -> Response:
     return problem(Unavailable(headers={"Retry-After": "5"}))
 
 
+def frames(error: Exception) -> list[str]:
+    """Return where an error came from: lines of code. The values in its traceback may be a person's and stay out of the log."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+
+
 def _unexpected(error: Exception) -> Response:
-    # The traceback names lines of code; the values in it may be a person's and stay out of the log.
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-    _log.error("request.failed", kind=type(error).__name__, path=request.path.split("/")[1:2], frames=frames)
+    _log.error("request.failed", kind=type(error).__name__, path=request.path.split("/")[1:2], frames=frames(error))
     return problem(Unexpected())

@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
+# Controls, bidirectional overrides, zero-width and non-characters: they hide what a text says, and have no place in a name or a
+# number. Ordinary and no-break spaces, combining marks and emoji stay.
+HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
 _IDENTIFIER = re.compile(r"[0-9A-Za-z._:/+=-]{0,100}")
 _INSTANT = re.compile(r"[0-9TZ:.,/+ -]{0,40}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")

@@ -28,6 +28,7 @@ from payhub.db import Base, Database
 from payhub.fees.models import Fee, FeeTier, Relief, Retention
 from payhub.inbox.networks import CallbackNetwork, Network, by_account
 from payhub.portals.models import ApiKey, Portal, PortalGrant, PortalSecret
+from payhub.portals.national.models import NationalFee, NationalPartner
 from payhub.secrets import sealing
 
 
@@ -44,7 +45,7 @@ class RegisterVersion(Base):
 TABLES = (
     "agency", "collecting_account", "day_off", "portal", "portal_grant", "api_key", "fee", "fee_tier", "relief", "retention",
     "gateway_account", "gateway_terms", "gateway_secret", "gateway_hold", "portal_secret", "callback_network",
-    "bank_account", "file_source", "file_source_secret",
+    "bank_account", "file_source", "file_source_secret", "national_partner", "national_fee",
 )  # fmt: skip
 """The tables whose changes are counted."""
 
@@ -86,6 +87,10 @@ class Registers:
     """By gateway account, of every day: from where it is called back."""
     portal_secrets: Mapping[uuid.UUID, Mapping[str, tuple[str, ...]]] = field(repr=False)
     """By portal and direction, `inbound` or `outbound`: the live ones, the signing one first."""
+    national_partners: Mapping[str, Sequence[NationalPartner]]
+    """By partner code, every row."""
+    national_fees: Mapping[tuple[uuid.UUID, str], Sequence[NationalFee]]
+    """By portal and the portal's own code."""
     held: Mapping[uuid.UUID, GatewayHold]
     """By gateway account: those that a person holds back."""
     days_off: Mapping[str, frozenset[date]]
@@ -170,6 +175,8 @@ def _read(session: Session, keyring: Keyring, version: int) -> Registers:
         protocol_accounts={account.id: _protocol(account, secrets.get(account.id, {})) for account in accounts},
         callback_networks=by_account(session.scalars(select(CallbackNetwork))),
         portal_secrets=sealing.live(session, keyring, PortalSecret, "portal_id", "direction"),
+        national_partners=_group(session.scalars(select(NationalPartner)).all(), "code"),
+        national_fees=_group(session.scalars(select(NationalFee)).all(), "portal_id", "code"),
         held={hold.gateway_account_id: hold for hold in session.scalars(holds)},
         days_off={calendar: frozenset(off) for calendar, off in days[False].items()},
         days_worked={calendar: frozenset(worked) for calendar, worked in days[True].items()},

@@ -27,28 +27,34 @@ def group() -> None:
 @group.command("add")
 @click.argument("portal")
 @click.argument("url")
-@click.option("--type", "types", multiple=True, default=("payment.paid",), show_default=True, help="Event type to be told of.")
+@click.option("--type", "types", multiple=True, help="Event type to be told of; payment.paid, or all that CONFIRM has words for.")
+@click.option(
+    "--protocol", type=click.Choice(("standard", "payment_platform")), default="standard", show_default=True,
+    help="Standard Webhooks, or CONFIRM of PaymentPlatform 1.0.6, which is proven with the portal's own secret.",
+)  # fmt: skip
 @click.pass_obj
-def add(hub: GetHub, portal: str, url: str, types: tuple[str, ...]) -> None:
+def add(hub: GetHub, portal: str, url: str, types: tuple[str, ...], protocol: str) -> None:
     """Tell PORTAL at URL; prints the endpoint's id and, this once, its signing secret."""
+    types = types or (("payment.paid",) if protocol == "standard" else endpoints.CONFIRMED)
     with hub().db.session() as session:
         owner = portal_named(session, portal)
         if owner is None:
             raise click.ClickException(f"no portal has the code {portal}")
-        endpoint, secret = endpoints.add(hub(), session, owner.id, url, list(types))
-    click.echo(f"{endpoint.id} {secret}")
+        endpoint, secret = endpoints.add(hub(), session, owner.id, url, list(types), protocol)
+    click.echo(f"{endpoint.id} {secret}" if protocol == "standard" else str(endpoint.id))
 
 
 @group.command("list")
 @click.pass_obj
 def list_(hub: GetHub) -> None:
     """List every endpoint."""
-    table = Table("endpoint", "portal", "url", "told of", "disabled")
+    table = Table("endpoint", "portal", "url", "protocol", "told of", "disabled")
     with hub().db.session() as session:
         for endpoint, portal in session.execute(
             select(WebhookEndpoint, Portal.code).join(Portal, Portal.id == WebhookEndpoint.portal_id)
         ):
-            table.add_row(str(endpoint.id), portal, endpoint.url, ", ".join(endpoint.event_types), str(endpoint.disabled_at or ""))
+            told = ", ".join(endpoint.event_types)
+            table.add_row(str(endpoint.id), portal, endpoint.url, endpoint.protocol, told, str(endpoint.disabled_at or ""))
     Console().print(table)
 
 

@@ -26,7 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from payhub import log
 from payhub.hub import Hub
-from webhooks import addresses, deliveries, endpoints, signing
+from webhooks import addresses, deliveries, endpoints, speaking
 from webhooks.addresses import AddressRefused
 from webhooks.deliveries import Outcome
 from webhooks.endpoints import Target
@@ -40,7 +40,6 @@ REST_S = 60.0
 GONE = 410
 """The status by which an endpoint says that it is no more."""
 CONNECT_S = 5.0
-_READ_BYTES = 4096
 _REASONS = ((AddressRefused, "address_refused"), (SSLError, "tls"), (Timeout, "timeout"), (Unreachable, "unreachable"))
 _log = log.get(__name__)
 
@@ -139,6 +138,8 @@ class _Shift:
     def _heed(self, outcome: Outcome) -> None:
         """Learn from an outcome whether to go on."""
         self._gone = outcome.status == GONE
+        if outcome.error in speaking.OURS:
+            return
         if outcome.delivered:
             self._line.failed = []
             return
@@ -150,18 +151,20 @@ class _Shift:
 
 def send(hub: Hub, http: requests.Session, target: Target, message: Message) -> Outcome:
     """Send one message and say how it went; nothing an endpoint does is an error here."""
-    mode, timeout_s, began = hub.settings.mode, hub.settings.webhooks.timeout_s, perf_counter()
-    body = message.body(mode)
-    signed = signing.headers(target.secrets, message.public_id(mode), int(hub.clock.now().timestamp()), body)
-    headers = {"Content-Type": "application/json", "User-Agent": "PayHub", **signed}
+    timeout_s, began, status, error = hub.settings.webhooks.timeout_s, perf_counter(), None, None
     limits = (min(CONNECT_S, timeout_s), timeout_s)
     try:
-        with http.post(target.url, data=body, headers=headers, timeout=limits, allow_redirects=False, stream=True) as answer:
-            status = answer.status_code
-            error = None if 200 <= status < 300 else f"status_{status}"
+        said = speaking.request(hub, target, message)
+        with http.post(
+            target.url, data=said.body, headers=dict(said.headers), timeout=limits, allow_redirects=False, stream=True
+        ) as answer:
+            status, heard = answer.status_code, b""
             with suppress(HTTPError, OSError):
-                # What it says is of no interest; a short answer is read so that the connection can be used again.
-                answer.raw.read1(_READ_BYTES)
+                # A short answer is read so that the connection can be used again, and what it says where that counts.
+                heard = speaking.heard(target, answer.raw, timeout_s)
+            error = speaking.judge(target, said, status, heard)
+    except speaking.NotSpoken as failure:
+        error = failure.why
     except (AddressRefused, RequestException, HTTPError, OSError) as failure:
         status, error = None, _reason(failure)
     names = {"endpoint": str(target.id), "delivery": str(message.id), "tries": message.tries + 1}

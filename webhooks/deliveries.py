@@ -2,7 +2,7 @@
 
 Whoever wants to send claims deliveries first: in one short transaction they are moved out of everybody's reach until the claim runs
 out, so that nothing is locked and no transaction is open while a portal takes its time. A courier that dies loses its claims, never
-the deliveries. Of one payment only the earliest untold delivery can be claimed: the others wait behind it.
+the deliveries. Of one payment, or of one name of it, only the earliest untold delivery can be claimed: the others wait behind it.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ _CLAIM = text(
         SELECT true FROM event AS earlier
         WHERE earlier.payment_id = delivery.payment_id AND earlier.position < delivery.position AND (
           SELECT state FROM delivery AS untold WHERE untold.event_id = earlier.id AND untold.endpoint_id = delivery.endpoint_id
+            AND untold.name_id IS NOT DISTINCT FROM delivery.name_id
         ) = 'due' LIMIT 1
       ) IS NULL
       ORDER BY position LIMIT {LOAD}
@@ -90,7 +91,8 @@ _CLAIM = text(
     UPDATE delivery SET next_try_at = :until FROM ready, event, payment
     WHERE delivery.id = ready.id AND event.id = delivery.event_id AND payment.id = delivery.payment_id
     RETURNING delivery.id, delivery.position, delivery.tries, event.type, event.seq, event.data, event.occurred_at,
-              payment.id AS payment_id, payment.reference, payment.portal_reference, payment.currency, payment.total
+              payment.id AS payment_id, payment.reference, payment.portal_reference, payment.currency, payment.total,
+              delivery.name_id
     """  # noqa: S608 - a number of ours
 )
 _STORE = text(
@@ -168,7 +170,7 @@ def _tell_a_person(session: Session, endpoint_id: uuid.UUID, outcome: Outcome, n
     open_discrepancy(
         session,
         kind="portal_untold",
-        key=f"{endpoint_id}/{message.reference}",
+        key=f"{endpoint_id}/{message.reference}" + (f"/{message.name_id}" if message.name_id else ""),
         on=local_date(now),
         amount=message.total,
         currency=message.currency,

@@ -32,13 +32,15 @@ from webhooks.models import WebhookEndpoint, WebhookSecret
 
 EVENT_TYPES = (
     "payment.created", "payment.closing", "payment.paid", "payment.cancelled", "payment.expired", "payment.reversed",
-    "payment.reported", "payment.unreported", "payment.banked", "payment.unbanked",
+    "payment.named", "payment.reported", "payment.unreported", "payment.banked", "payment.unbanked",
     "attempt.created", "attempt.started", "attempt.failed", "attempt.cancelled", "attempt.unknown", "attempt.unapplied",
     "attempt.reversed", "refund.requested", "refund.approved", "refund.declined", "refund.withdrawn", "refund.submitted",
     "refund.unknown", "refund.succeeded", "refund.failed", "refund.retried", "receipt.allocated", "dispute.opened", "dispute.won",
     "dispute.lost", "payer.erased",
 )  # fmt: skip
 """What a portal may be told of."""
+CONFIRMED = ("payment.paid", "payment.named", "payment.cancelled", "payment.expired")
+"""What CONFIRM has words for; without the first two a portal would not hear that it is paid, under each of its names."""
 _LONGEST_URL = 2000
 SECRETS = register(
     Kind(
@@ -57,11 +59,14 @@ class Target:
     id: uuid.UUID
     url: str
     secrets: tuple[str, ...] = field(repr=False)
+    protocol: str = "standard"
 
 
-def add(hub: Hub, session: Session, portal_id: uuid.UUID, url: str, event_types: Sequence[str]) -> tuple[WebhookEndpoint, str]:
+def add(
+    hub: Hub, session: Session, portal_id: uuid.UUID, url: str, event_types: Sequence[str], protocol: str = "standard"
+) -> tuple[WebhookEndpoint, str]:
     """Add an endpoint that is told of what is numbered from now on; return it and its secret, which is shown this once."""
-    problems = [*_url_problems(hub, url), *_type_problems(event_types)]
+    problems = [*_url_problems(hub, url), *_type_problems(event_types, protocol)]
     if problems:
         raise InvalidInput(problems)
     endpoint = WebhookEndpoint(
@@ -69,6 +74,7 @@ def add(hub: Hub, session: Session, portal_id: uuid.UUID, url: str, event_types:
         portal_id=portal_id,
         url=url,
         event_types=list(dict.fromkeys(event_types)),
+        protocol=protocol,
         after_position=session.scalar(select(func.coalesce(func.max(Event.position), 0))) or 0,
         created_at=hub.clock.now(),
         disabled_at=None,
@@ -107,7 +113,8 @@ def target(hub: Hub, session: Session, endpoint_id: uuid.UUID) -> Target | None:
     endpoint = session.get(WebhookEndpoint, endpoint_id)
     if endpoint is None or endpoint.disabled_at is not None:
         return None
-    return Target(endpoint.id, endpoint.url, tuple(sealing.open_(hub.keyring, row) for row in _live(session, endpoint.id)))
+    opened = tuple(sealing.open_(hub.keyring, row) for row in _live(session, endpoint.id))
+    return Target(endpoint.id, endpoint.url, opened, endpoint.protocol)
 
 
 def _locked(session: Session, endpoint_id: uuid.UUID) -> WebhookEndpoint:
@@ -122,10 +129,11 @@ def _live(session: Session, endpoint_id: uuid.UUID) -> list[SharedSecret]:
     return sealing.newest_first(session.scalars(select(WebhookSecret).where(*of)))
 
 
-def _type_problems(event_types: Sequence[str]) -> list[FieldProblem]:
-    if event_types and set(event_types) <= set(EVENT_TYPES):
+def _type_problems(event_types: Sequence[str], protocol: str) -> list[FieldProblem]:
+    known, needed = (EVENT_TYPES, ()) if protocol == "standard" else (CONFIRMED, CONFIRMED[:2])
+    if event_types and set(needed) <= set(event_types) <= set(known):
         return []
-    names = ", ".join(EVENT_TYPES)
+    names = ", ".join(known)
     return [FieldProblem("/event_types", "invalid", Text(f"Phải thuộc: {names}", f"Must be one or more of: {names}"))]
 
 

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from payhub.registry import Law
 
-_TOLD = """
-    FROM webhook_endpoint
-    JOIN payment ON payment.portal_id = webhook_endpoint.portal_id
-    JOIN event ON event.payment_id = payment.id AND event.type = ANY (webhook_endpoint.event_types)
-      AND event.position <= webhook_endpoint.after_position
-    LEFT JOIN delivery ON delivery.event_id = event.id AND delivery.endpoint_id = webhook_endpoint.id
+_SINCE = """
     LEFT JOIN LATERAL (
       SELECT min(position) AS position FROM delivery WHERE endpoint_id = webhook_endpoint.id
     ) AS first ON true
     -- Which events came before the endpoint is known to the minute; from its first delivery on it is known exactly.
     WHERE (event.position >= first.position OR event.occurred_at > webhook_endpoint.created_at + interval '1 minute')
+"""
+_SUBSCRIBED = """
+    FROM webhook_endpoint
+    JOIN payment ON payment.portal_id = webhook_endpoint.portal_id
+    JOIN event ON event.payment_id = payment.id AND event.type = ANY (webhook_endpoint.event_types)
+      AND event.position <= webhook_endpoint.after_position
+"""
+_TOLD = f"""{_SUBSCRIBED}
+    LEFT JOIN delivery ON delivery.event_id = event.id AND delivery.endpoint_id = webhook_endpoint.id
+    {_SINCE} AND webhook_endpoint.protocol = 'standard'
+"""
+_CONFIRMED = f"""{_SUBSCRIBED}
+    JOIN national_reference AS name ON name.payment_id = payment.id AND name.contract = 'payment_platform'
+      AND CASE event.type WHEN 'payment.named' THEN name.event_seq = event.seq AND event.data ->> 'state' <> 'open'
+          ELSE name.event_seq <= event.seq END
+    LEFT JOIN delivery ON delivery.event_id = event.id AND delivery.endpoint_id = webhook_endpoint.id AND delivery.name_id = name.id
+    {_SINCE} AND webhook_endpoint.protocol = 'payment_platform'
 """
 
 CALLBACKS = (
@@ -85,6 +97,21 @@ DELIVERIES = (
         name="every event an endpoint is subscribed to, up to its cursor, has a delivery",
         checked=f"SELECT count(*) {_TOLD}",
         broken=f"SELECT event.id, webhook_endpoint.id AS endpoint_id, event.position {_TOLD} AND delivery.id IS NULL",
+    ),
+    Law(
+        name="every name a payment has when it is decided is told so by itself, at every endpoint that tells names",
+        checked=f"SELECT count(*) {_CONFIRMED}",
+        broken=f"SELECT event.id, webhook_endpoint.id AS endpoint_id, name.id AS name_id {_CONFIRMED} AND delivery.id IS NULL",
+    ),
+    Law(
+        name="a delivery has a name exactly where its endpoint tells names, and it is its payment's",
+        checked="SELECT count(*) FROM delivery",
+        broken="""
+            SELECT delivery.id FROM delivery JOIN webhook_endpoint ON webhook_endpoint.id = delivery.endpoint_id
+            LEFT JOIN national_reference AS name ON name.id = delivery.name_id
+            WHERE (webhook_endpoint.protocol = 'payment_platform') <> (delivery.name_id IS NOT NULL)
+               OR name.payment_id <> delivery.payment_id
+        """,
     ),
     Law(
         name="a delivery tells its own portal of an event it is subscribed to",

@@ -11,7 +11,7 @@ import orjson
 
 from payhub import ids
 
-_NAMED = {"attempt": "att", "refund": "ref", "dispute": "dsp", "unapplied": "uap", "allocated_to": "pay"}
+_NAMED = {"attempt": "att", "refund": "ref", "dispute": "dsp", "unapplied": "uap", "allocated_to": "pay", "name": "nam"}
 """What an event names by our own id, and the kind of its outside id."""
 
 
@@ -31,6 +31,8 @@ class Message:
     portal_reference: str
     currency: str
     total: int
+    name_id: uuid.UUID | None = None
+    """The name of the payment that it is told under, where the endpoint's protocol has such."""
 
     def public_id(self, mode: str) -> str:
         """Return the `webhook-id`: one for each event and endpoint."""

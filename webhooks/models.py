@@ -89,11 +89,14 @@ class WebhookEndpoint(Base):
     """An address of a portal that is told of events. `after_position` is the last event it was considered for."""
 
     __tablename__ = "webhook_endpoint"
+    __table_args__ = (CheckConstraint("protocol IN ('standard', 'payment_platform')", name="protocol"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"), index=True)
     url: Mapped[str]
     event_types: Mapped[list[str]]
+    protocol: Mapped[str] = mapped_column(server_default=text("'standard'"))
+    """How it is spoken to (`webhooks.speaking`)."""
     after_position: Mapped[int]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
@@ -113,11 +116,11 @@ class WebhookSecret(SharedSecret, Base):
 
 
 class Delivery(Base):
-    """One event for one endpoint: told, to be told, or given up."""
+    """One event for one endpoint, or for one name of its payment there: told, to be told, or given up."""
 
     __tablename__ = "delivery"
     __table_args__ = (
-        UniqueConstraint("event_id", "endpoint_id"),
+        UniqueConstraint("event_id", "endpoint_id", "name_id", postgresql_nulls_not_distinct=True),
         Index("ix_delivery_due", "endpoint_id", "position", postgresql_where="state = 'due'"),
         CheckConstraint("state IN ('due', 'delivered', 'dead')", name="state"),
         {"postgresql_with": {"fillfactor": 80}},
@@ -127,6 +130,8 @@ class Delivery(Base):
     endpoint_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("webhook_endpoint.id"))
     event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("event.id"))
     payment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payment.id"))
+    name_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("national_reference.id"))
+    """The name it is told under, where the endpoint's protocol tells a payment by its names."""
     position: Mapped[int]
     """The event's own."""
     state: Mapped[str]

@@ -21,23 +21,33 @@ ROUNDS = 50
 """How many batches one job may do; the next job goes on."""
 _LOCK = 7289404
 
-# A delivery's id (UUIDv8) is the event's millisecond and a digest of event and endpoint: sorted by time, the same for ever.
+# A delivery's id (UUIDv8) is the event's millisecond and a digest of event, endpoint and name: sorted by time, the same for ever.
+# Where a payment is told by its names, each that it had by then hears of it by itself; one that is given later, only of what the
+# payment has come to.
 _FAN_OUT = text(
     """
     WITH moved AS (
       UPDATE webhook_endpoint SET after_position = :upto
       WHERE disabled_at IS NULL AND after_position = :after
-      RETURNING id, portal_id, event_types
+      RETURNING id, portal_id, event_types, protocol
     )
-    INSERT INTO delivery (id, endpoint_id, event_id, payment_id, position, state, tries, next_try_at)
-    SELECT (left(event.id::text, 14) || '8' || left(digest, 3) || '-8' || substr(digest, 4, 3) || '-' || right(digest, 12))::uuid,
-           moved.id, event.id, event.payment_id, event.position, 'due', 0, :now
+    INSERT INTO delivery (id, endpoint_id, event_id, payment_id, name_id, position, state, tries, next_try_at)
+    SELECT (left(event.id::text, 14) || '8' || left(mark, 3) || '-8' || substr(mark, 4, 3) || '-' || right(mark, 12))::uuid,
+           moved.id, event.id, event.payment_id, name.id, event.position, 'due', 0, :now
     FROM event
     JOIN payment ON payment.id = event.payment_id
     JOIN moved ON moved.portal_id = payment.portal_id AND event.type = ANY (moved.event_types)
-    CROSS JOIN LATERAL md5(event.id::text || moved.id::text) AS digest
-    WHERE event.position > :after AND event.position <= :upto
-    ON CONFLICT (event_id, endpoint_id) DO NOTHING
+    -- Kept apart from the plan of the rest, so that names are looked up by their payment, and never where none are told.
+    LEFT JOIN LATERAL (
+      SELECT id FROM national_reference AS given
+      WHERE moved.protocol = 'payment_platform' AND given.payment_id = event.payment_id AND given.contract = 'payment_platform'
+        AND CASE event.type WHEN 'payment.named' THEN given.event_seq = event.seq AND event.data ->> 'state' <> 'open'
+            ELSE given.event_seq <= event.seq END
+      OFFSET 0
+    ) AS name ON true
+    CROSS JOIN LATERAL md5(event.id::text || moved.id::text || coalesce(name.id::text, '')) AS mark
+    WHERE event.position > :after AND event.position <= :upto AND (moved.protocol = 'standard' OR name.id IS NOT NULL)
+    ON CONFLICT (event_id, endpoint_id, name_id) DO NOTHING
     """
 )
 

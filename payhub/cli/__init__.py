@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from payhub import log
 from payhub.app import make_hub, registry
-from payhub.cli import books, days, gateways, imports, keys, people, processes, registers, secrets, signing, staff
+from payhub.cli import books, days, gateways, imports, keys, national, people, processes, registers, secrets, signing, staff
 from payhub.deployment import WrongMode
 from payhub.embedded import EmbeddedError
 from payhub.errors import PayHubError
@@ -47,7 +47,7 @@ def states() -> None:
     click.echo(dot(), nl=False)
 
 
-ROOMS = (processes, books, days, registers, gateways, staff, secrets, keys, signing, imports, people)
+ROOMS = (processes, books, days, registers, gateways, staff, secrets, keys, signing, imports, people, national)
 for command in (*(each for room in ROOMS for each in room.COMMANDS), *registry().commands):
     payhub.add_command(command)
 

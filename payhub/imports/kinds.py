@@ -9,7 +9,8 @@ from datetime import date, time
 from ipaddress import ip_network
 from typing import Any
 
-from payhub.fields import HIDDEN, one_day
+from payhub.fields import one_day
+from payhub.identifiers import HIDDEN
 from payhub.imports.problems import Unreadable
 from payhub.money import MAX_AMOUNT
 
@@ -136,6 +137,7 @@ NETWORK = Kind("network, such as `203.0.113.0/24`", _network)
 AGENCY = code(r"[0-9A-Z][0-9A-Z.-]{1,39}", "000.00.00.G15", "an agency's code")
 FEE = code(r"[0-9A-Z][0-9A-Z.-]{1,39}", "LP-LLTP", "a fee's code")
 NAME = code(r"[a-z0-9][a-z0-9-]{0,39}", "kbnn", "short name")
+PARTNER = code(r"[0-9A-Za-z][0-9A-Za-z._-]{0,49}", "H53", "a partner's code")
 FEE_KIND = one_of("phi", "le_phi", "tax", "fine", "contribution", "other")
 BASIS_POINTS = whole(0, 10_000)
 AMOUNT = whole(1)

@@ -10,6 +10,7 @@ from payhub.errors import Text
 from payhub.imports.contracts import BANK_ACCOUNTS, CALLBACK_NETWORKS, GATEWAY_TERMS
 from payhub.imports.gateways import FILE_SOURCES, GATEWAY_ACCOUNTS
 from payhub.imports.kinds import ACCOUNT, AGENCY, DAY, FEE, FEE_KIND, NAME, ORIGINS, code, flag, text
+from payhub.imports.national import NATIONAL_FEES, NATIONAL_PARTNERS
 from payhub.imports.problems import Problem
 from payhub.imports.schedule import BEGINS, ENDS, FEES, RELIEFS, RETENTIONS, TIERS
 from payhub.imports.specs import Column, Look, Register, Row, Slip
@@ -182,7 +183,7 @@ REGISTERS: Mapping[str, Register] = {
     register.name: register
     for register in (
         AGENCIES, DAYS_OFF, FEES, TIERS, RELIEFS, RETENTIONS, ACCOUNTS, PORTALS, GRANTS, BANK_ACCOUNTS,
-        GATEWAY_ACCOUNTS, GATEWAY_TERMS, CALLBACK_NETWORKS, FILE_SOURCES,
+        GATEWAY_ACCOUNTS, GATEWAY_TERMS, CALLBACK_NETWORKS, FILE_SOURCES, NATIONAL_PARTNERS, NATIONAL_FEES,
     )
 }  # fmt: skip
 """Every register that is kept by files, in the order in which they can be filled."""

@@ -14,7 +14,7 @@ from payhub.agencies.models import Agency
 from payhub.agencies.service import collecting_account, successor_in_force
 from payhub.errors import FieldProblem, InvalidInput, Text
 from payhub.fees.models import Fee
-from payhub.fees.pricing import Asked, price
+from payhub.fees.pricing import Asked, Priced, price
 from payhub.fees.service import relief_in_force, retention_bp
 from payhub.ids import new_id
 from payhub.money import share
@@ -32,6 +32,8 @@ class Asking:
     portal: Portal
     dossier: str | None
     on: date
+    as_sent: bool = False
+    """Whether an amount that the schedule does not say is taken as it was sent; whoever asks tells a person of it."""
 
 
 def resolve(asking: Asking, asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -93,6 +95,8 @@ def _price(
         return {}
     asked = Asked(**{name: line.get(name) for name in ("quantity", "declared_value", "full_amount", "amount", "reason")})
     priced = price(fee, registers.tiers.get(fee.id, ()), relief, asked)
+    if isinstance(priced, FieldProblem) and asking.as_sent and line.get("amount"):
+        priced = Priced(line["amount"], line["amount"])
     if isinstance(priced, FieldProblem):
         problems.append(replace(priced, pointer=f"{pointer}{priced.pointer}"))
         return {}

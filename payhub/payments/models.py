@@ -30,6 +30,7 @@ class Payment(Base):
         CheckConstraint("(closing_at IS NULL) = (closing_reason IS NULL)", name="closing"),
         Index("ix_payment_expiry", "expires_at", postgresql_where="state = 'open'"),
         Index("ix_payment_closing_at", "closing_at", postgresql_where="state = 'open' AND closing_at IS NOT NULL"),
+        Index("ix_payment_open_dossier", "dossier", postgresql_where="state = 'open' AND dossier IS NOT NULL"),
         Index("uq_payment_replaces_id", "replaces_id", unique=True, postgresql_where="replaces_id IS NOT NULL"),
         Index("ix_payment_destroy_after", "destroy_after", postgresql_where="destroy_after IS NOT NULL"),
         Index("ix_payment_erased_at", "erased_at", postgresql_where="erased_at IS NOT NULL"),

@@ -36,12 +36,12 @@ def sealed(
     columns: dict[str, Any] = words.seal(hub.keyring, payment_id, said)
     if payer:
         values = plain(payer)
-        _demand_apart(data, values)
+        demand_apart(data, values)
         columns |= people.binds(hub.keyring, payment_id, payer, values)
     return {**columns, "destroy_after": retention.first_look(hub.settings.people, now, expires_at)}
 
 
-def _demand_apart(data: Mapping[str, Any], values: Mapping[str, str]) -> None:
+def demand_apart(data: Mapping[str, Any], values: Mapping[str, str]) -> None:
     """Refuse references made of the payer's own data: they are never sealed, and stand in the books for ever."""
     told = [part for field, value in values.items() for part in _recognised(field, value) if len(part) >= _TELLING]
     problems = []

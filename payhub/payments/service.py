@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,9 +26,8 @@ from payhub.payments.lines import Asking, resolve
 from payhub.payments.models import Attempt, Payment, PaymentLine
 from payhub.payments.presenting import PAYMENT_VIEW, describe, money_beside
 from payhub.payments.sealing import sealed
-from payhub.payments.statements import parameters
 from payhub.payments.states import UNDECIDED, PaymentState
-from payhub.payments.words import asked, opened, plain_line
+from payhub.payments.words import asked, opened
 from payhub.portals.keys import Caller
 from payhub.portals.models import Portal
 from payhub.portals.service import portal_on
@@ -68,15 +67,8 @@ def create(hub: Hub, caller: Caller, once: Once, data: Mapping[str, Any]) -> Res
 
 def _write(hub: Hub, registers: Registers, once: Once, payment: dict[str, Any], lines: list[dict[str, Any]], body: bytes) -> str:
     """Execute the one statement; return `written`, `changed` (registers moved or the key was used) or `again` (number taken)."""
-    values = {
-        **payment,
-        "lines": lines if payment["destroy_after"] is None else [plain_line(registers, line) for line in lines],
-        "register_version": registers.version,
-        "event_id": ids.new_id(),
-        "event_data": {"state": PaymentState.OPEN, **{name: payment[name] for name in ("reference", "total", "currency")}},
-        "now": payment["created_at"],
-    }
-    binds = {**parameters(values), **once.binds(201, body, payment["created_at"], words=payment["words"] is not None)}
+    answer = once.binds(201, body, payment["created_at"], words=payment["words"] is not None)
+    binds = {**writing.binds(registers, payment, lines), **answer}
     try:
         done = writing.insert(hub, binds, payment)
     except NotReplaceable:
@@ -121,10 +113,17 @@ def cancel(hub: Hub, portal: Portal, once: Once, public: str) -> Response:
 
 
 def _build(hub: Hub, registers: Registers, portal: Portal, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    claimed = None if data["additional"] else data.get("dossier")
+    lines = resolve(Asking(registers, portal, claimed, local_date(hub.clock.now())), data["lines"])
+    return new_payment(hub, registers, portal, data, lines), lines
+
+
+def new_payment(
+    hub: Hub, registers: Registers, portal: Portal, data: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the row of a payment of these lines, as `statements.CREATE` takes it."""
     now = hub.clock.now()
     payment_id = ids.new_id()
-    claimed = None if data["additional"] else data.get("dossier")
-    lines = resolve(Asking(registers, portal, claimed, local_date(now)), data["lines"])
     total = sum(line["amount"] for line in lines)
     words = asked(data, _return_url(portal_on(registers, portal, local_date(now)), data.get("return_url")))
     expires_at = _expiry(hub, data.get("expires_at"), now)
@@ -146,7 +145,7 @@ def _build(hub: Hub, registers: Registers, portal: Portal, data: Mapping[str, An
         "expires_at": expires_at,
         "paid_at": None if total else now,
         "event_seq": 1,
-    }, lines
+    }
 
 
 def _replaced(hub: Hub, portal: Portal, public: str | None) -> uuid.UUID | None:

@@ -16,6 +16,7 @@ from payhub.discrepancies import notes
 from payhub.payments.refunds.models import Refund
 from payhub.people.holders import Holder
 from payhub.people.terms import People
+from payhub.portals.national import personal as national
 from payhub.staff.models import Proposal
 
 ABOUT = """
@@ -100,4 +101,5 @@ HOLDINGS = (
     Holder("refund_notes", _forget_notes, _sweep_notes, _no_notes),
     Holder("proposal_words", _forget_words, _sweep_words, _written_later),
     Holder("discrepancy_notes", notes.forget, notes.sweep, notes.left),
+    Holder("national_messages", national.forget, national.sweep, national.left),
 )

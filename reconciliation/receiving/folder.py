@@ -17,8 +17,8 @@ from typing import IO
 from payhub import log
 from payhub.clock import LOCAL, local_date
 from payhub.errors import PayHubError
-from payhub.fields import HIDDEN
 from payhub.hub import Hub
+from payhub.identifiers import HIDDEN
 from reconciliation.receiving import arriving
 from reconciliation.receiving.arriving import Seen
 from reconciliation.receiving.errors import FileGone, NameOdd, NameUnexpected, NoFile, TooLarge

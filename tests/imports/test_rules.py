@@ -61,7 +61,7 @@ def test_what_was_taken_back_does_not_begin_after_all_once_its_day_has_come(wron
     agree("fees", edited("fees", FEE))
     agree("fees", edited("fees", **{"LP-MOI": {"valid_to": "2027-01-01"}}))
     clock.pass_(days=60)
-    assert wrong("fees", edited("fees", FEE)) == [(45, "valid_from", "taken_back")]
+    assert wrong("fees", edited("fees", FEE)) == [(46, "valid_from", "taken_back")]
     agree("fees", edited("fees", {**FEE, "valid_from": "2027-02-01"}))
 
 

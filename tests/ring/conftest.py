@@ -29,6 +29,8 @@ from payhub.discrepancies import service as discrepancies
 from payhub.discrepancies.models import Discrepancy
 from payhub.hub import Hub, build
 from payhub.imports.models import AccountStop
+from payhub.payments.models import Payment
+from payhub.portals.national.models import NationalReference
 from payhub.sealed import SEALED, context_of
 from payhub.secrets import service as secrets
 from payhub.secrets.kinds import FILE_SOURCE, PORTAL
@@ -184,6 +186,13 @@ def everything(hub, client, ask, order, paid, hire, lan, minh, keys) -> None:
         session.add(AccountStop(collecting_account_id=account, **stopped))
         endpoints.add(hub, session, portal, "https://portal.example/told", ["payment.paid"])
         now = hub.clock.now()
+        asked, name_id = session.get_one(Payment, paid.id), ids.new_id()
+        message = hub.keyring.seal(b"{}", context_of("national_reference", id=name_id))
+        name = NationalReference(
+            id=name_id, portal_id=asked.portal_id, reference="every", payment_id=asked.id, partner="P", contract="paygov", asked_at_text="", amount=asked.total,
+            digest=bytes(32), event_seq=1, differs=[], message_key=message.key, message=message.data, created_at=now,
+        )  # fmt: skip
+        session.add(name)
         discrepancies.open_(session, kind="late", key="k", on=now.date(), amount=1, currency="VND", evidence={}, now=now)
         acting.comment(hub, session, session.scalars(select(Discrepancy.id)).one(), lan.person, "Đã gọi cổng")
     file = f"{HEADING}\n1,1,{uuid.uuid4().hex},THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG,\nTONG,1,200000,,,,,,,\n"

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PLAIN = {
     "api_key.digest", "staff_token.digest", "proposal.content_hash", "audit_entry.hash", "audit_entry.previous_hash",
     "callback.digest", "settlement.digest", "statement.digest", "received_file.digest", "bank_entry.identity", "idempotency.fingerprint", "idempotency.body", "key_version.check_value",
-    "payer_index.digest",
+    "payer_index.digest", "national_reference.digest",
     "register_import.digest", "register_import.body",
 }  # fmt: skip
 """Binary columns that hold nothing sealed by the ring: hashes, a blind index, and answers under a key of the request itself."""
