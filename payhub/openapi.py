@@ -72,7 +72,8 @@ def describe(app: Flask, base_url: str) -> dict[str, Any]:
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
         operation = getattr(view, "operation", None)
-        if operation is None:
+        # What stands elsewhere speaks the national contract, which is not ours to publish.
+        if operation is None or not rule.rule.startswith("/v1/"):
             continue
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         described = _operation(rule.endpoint, view, operation, sorted(rule.arguments))

@@ -15,19 +15,17 @@ from sqlalchemy.orm import Session
 from payhub.agencies.models import CollectingAccount
 from payhub.agencies.service import known_as
 from payhub.clock import local_date
-from payhub.errors import Forbidden, Unauthenticated
 from payhub.hub import Hub
 from payhub.payments.links import checkout_url
 from payhub.payments.models import Payment, PaymentLine
 from payhub.payments.states import PaymentState
 from payhub.portals.grants import granted
-from payhub.portals.keys import Caller, authenticate
+from payhub.portals.keys import Caller
 from payhub.portals.national import answers
 from payhub.portals.national.messages import fields_of
 from payhub.portals.national.standing import written
 from payhub.registers import Registers
 
-SCOPE = "payments:read"
 _FOUND, _NONE, _WRONG = 1, 0, -1
 _LOOKED_AT = 20
 _TYPES = {"phi": "1", "le_phi": "2"}
@@ -38,9 +36,8 @@ _EMPTY = (
 )  # fmt: skip
 
 
-def pull(hub: Hub, authorization: str, body: bytes) -> Response:
+def pull(hub: Hub, caller: Caller, body: bytes) -> Response:
     """Give the oldest payable bill of a dossier: `error_code` 1 and the bill, or 0 where there is none."""
-    caller = _caller(hub, authorization)
     dossier = fields_of(body).get("MaHoSo", "").strip()
     if not dossier:
         return refused()
@@ -59,17 +56,6 @@ def pull(hub: Hub, authorization: str, body: bytes) -> Response:
 def refused() -> Response:
     """Answer what cannot be answered."""
     return answers.direct({"error_code": _WRONG, "message": []})
-
-
-def _caller(hub: Hub, authorization: str) -> Caller:
-    """Return whose API key it is: the form has nothing that would prove who asks."""
-    kind, _, key = authorization.partition(" ")
-    caller = authenticate(hub.registers, key.strip(), hub.settings.mode, hub.clock.now()) if kind.lower() == "bearer" else None
-    if caller is None:
-        raise Unauthenticated
-    if not caller.may(SCOPE):
-        raise Forbidden
-    return caller
 
 
 def _lines(session: Session, payment: Payment) -> Sequence[PaymentLine]:

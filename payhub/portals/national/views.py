@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from payhub import log
 from payhub.clock import local_date
 from payhub.errors import BodyTooLarge, PayHubError, Unavailable
-from payhub.http import frames, the_hub
+from payhub.http import frames, requires, the_hub
 from payhub.portals.national import answers, bills, paygov, service
 from payhub.portals.national.codes import Said
 from payhub.portals.national.errors import Refused, spoken
@@ -54,9 +54,10 @@ def bill() -> Response:
 
 
 @bp.post("/bills")
+@requires("payments:read")
 def pull() -> Response:
-    """Give the bill of a dossier to a portal that may ask for its fees."""
-    return bills.pull(the_hub(), request.headers.get("Authorization", ""), _body())
+    """Give the bill of a dossier to a portal that may ask for its fees: the form has nothing but an API key to prove who asks."""
+    return bills.pull(the_hub(), g.caller, _body())
 
 
 @bp.post("/paygov")
