@@ -12,6 +12,7 @@ from typing import Any
 
 from payhub.demo.citizen import Citizen, Form, leads_away
 from payhub.demo.errors import DemoFailed
+from payhub.demo.national import NationalPortal
 from payhub.demo.portal import Portal
 from payhub.demo.stories import Case
 
@@ -22,14 +23,14 @@ _PATIENCE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """What came of a case: the payment's id, and the references of the orders at the gateway."""
+    """What came of a case: the payment as its portal knows it, and the references of the orders at the gateway."""
 
     case: Case
     payment: str
     references: tuple[str, ...]
 
 
-def live(portals: Mapping[str, Portal], cases: Sequence[Case], progress: Callable[[], None]) -> list[Lived]:
+def live(portals: Mapping[str, Portal | NationalPortal], cases: Sequence[Case], progress: Callable[[], None]) -> list[Lived]:
     """Live every case over HTTP; raise `DemoFailed` with the first that could not be lived."""
     executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="citizen")
     lived = []
@@ -42,7 +43,7 @@ def live(portals: Mapping[str, Portal], cases: Sequence[Case], progress: Callabl
     return sorted(lived, key=lambda each: each.case.number)
 
 
-def _live(portal: Portal, case: Case) -> Lived:
+def _live(portal: Portal | NationalPortal, case: Case) -> Lived:
     story = case.story
     body = {**case.request, "return_url": f"{portal.origin}/back/{case.number}"}
     if story.expires_s is not None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from payhub.demo.closing import Planned, Treasury, is_paid
 from payhub.demo.day import Lived
+from payhub.demo.national import NationalPortal
 from payhub.demo.portal import Portal
 from payhub.demo.seed import TOLD
 from payhub.demo.simulator import TERMINALS
@@ -39,7 +40,15 @@ _RECEIVABLE = text(
 _DUE = text("SELECT coalesce(sum(l.amount), 0) FROM payment_line l JOIN payment p ON p.id = l.payment_id WHERE p.state = 'paid'")
 _BALANCE = text("SELECT coalesce(sum(amount), 0) FROM posting WHERE account = :account")
 _DAYS = text("SELECT DISTINCT business_on FROM posting WHERE account = 'owed' ORDER BY business_on")
-_EVENTS = text("SELECT payment_id, seq FROM event WHERE type = ANY (:types)")
+_EVENTS = text(
+    """
+    SELECT payment_id, seq FROM event JOIN payment ON payment.id = event.payment_id JOIN portal ON portal.id = payment.portal_id
+    WHERE type = ANY (:types) AND portal.code = ANY (:portals)
+    """
+)
+_NAMES = text(
+    "SELECT name.reference, name.amount, payment.state FROM national_reference AS name JOIN payment ON payment.id = name.payment_id"
+)
 _BOOKED = text("SELECT min(business_on) AS first_on, max(business_on) AS last_on FROM posting")
 _TIMES = text("SELECT coalesce(sum(times), 0) FROM callback WHERE verdict NOT IN ('forged', 'malformed')")
 _REFUSED = text("SELECT coalesce(sum(times), 0) FROM callback WHERE verdict IN ('forged', 'malformed')")
@@ -77,6 +86,9 @@ class Evidence:
     told: frozenset[tuple[str, int]]
     orders: Books
     portals: Sequence[Portal]
+    national: Sequence[NationalPortal]
+    names: Mapping[str, tuple[int, str]]
+    """By MaThamChieu, what was asked under it and the state of the payment it names."""
     totals: Mapping[date, Mapping[str, Any]]
     by_account: Mapping[str, Mapping[date, Mapping[str, Any]]]
     """The same of each gateway account."""
@@ -111,6 +123,7 @@ def gather(
     hub: Hub,
     treasury: Treasury,
     portals: Sequence[Portal],
+    national: Sequence[NationalPortal],
     *,
     lived: Sequence[Lived],
     planned: Sequence[Planned],
@@ -122,7 +135,7 @@ def gather(
     with hub.db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
         days = [row.business_on for row in connection.execute(_DAYS)]
         mode = hub.settings.mode
-        events = connection.execute(_EVENTS, {"types": list(TOLD)})
+        events = connection.execute(_EVENTS, {"types": list(TOLD), "portals": [portal.code for portal in portals]})
         return Evidence(
             lived=lived,
             planned=planned,
@@ -139,6 +152,8 @@ def gather(
             told=frozenset((public_id("pay", row.payment_id, mode), row.seq) for row in events),
             orders=orders,
             portals=portals,
+            national=national,
+            names={row.reference: (row.amount, row.state) for row in connection.execute(_NAMES)},
             totals={day: treasury.totals(day) for day in days},
             by_account={account: {day: treasury.totals(day, account) for day in days} for account in TERMINALS},
             banked=_banked(treasury, *connection.execute(_BOOKED).one()),

@@ -36,6 +36,9 @@ def print_day(console: Console, day: Evidence) -> None:
     stories = Counter(each.case.story.name for each in day.lived)
     told = ", ".join(f"{count} {name}" for name, count in stories.most_common())
     console.print(f"\n[bold]The day[/]  {told}", highlight=False, soft_wrap=True)
+    for portal in day.portals:
+        if missed := portal.counts["missed"]:
+            console.print(f"{portal.code} was away at first: {missed} tries in vain, all of it told afterwards", highlight=False)
     console.print("payments  " + ", ".join(f"{count} {state}" for state, count in day.states.items()) + "\n", highlight=False)
     for on, totals in day.totals.items():
         console.print(_totals(on, totals), "")

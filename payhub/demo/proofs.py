@@ -49,6 +49,7 @@ def all_proofs(hub: Hub, day: Evidence) -> Iterator[Proof]:
     yield from _bank(day)
     yield from _once(day)
     yield from _webhooks(day)
+    yield from _confirmed(day)
     yield _explained(day)
 
 
@@ -138,6 +139,20 @@ def _webhooks(day: Evidence) -> Iterator[Proof]:
             disordered.append(payment)
         latest[payment] = sequence
     yield _nothing("of each payment the portal hears in order", disordered, len(latest))
+
+
+def _confirmed(day: Evidence) -> Iterator[Proof]:
+    """Each name of a payment is told by itself, and told what was asked under it."""
+    heard = {reference: told for portal in day.national for reference, told in portal.heard.items()}
+    counts = sum((portal.counts for portal in day.national), Counter[str]())
+    figures = f"{counts['verified']:,} verified, {counts['stumbled']} taken only when sent again"
+    yield Proof("every CONFIRM is verified by the portal of the national contract", counts["refused"] == 0, figures)
+    # The contract has no word for money that is taken back later: the portal learns of it by QUERY.
+    paid = {reference for reference, (_, state) in day.names.items() if state in {"paid", "reversed"}}
+    last = {reference for reference, told in heard.items() if told[-1]["MaLoi"] == "00"}
+    yield _nothing("a reference is confirmed where its payment was paid, and only there", paid ^ last, len(day.names))
+    wrong = [reference for reference, told in heard.items() if {each["SoTien"] for each in told} != {day.names[reference][0]}]
+    yield _nothing("no CONFIRM tells another amount than was asked", wrong, len(heard))
 
 
 def _explained(day: Evidence) -> Proof:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import requests
@@ -18,13 +19,14 @@ from payhub.demo.closing import Planned, Treasury, gateway_day, is_paid, plan_di
 from payhub.demo.day import Lived, live
 from payhub.demo.errors import DemoFailed
 from payhub.demo.evidence import Evidence, gather
+from payhub.demo.national import NationalPortal
 from payhub.demo.portal import Portal
 from payhub.demo.processes import Processes, interruptible
 from payhub.demo.proofs import all_proofs
 from payhub.demo.quiet import Quiet, books
-from payhub.demo.seed import seed
+from payhub.demo.seed import partner_secret, seed
 from payhub.demo.simulator import TERMINALS
-from payhub.demo.stories import BASKETS, USUAL, cases
+from payhub.demo.stories import BASKETS, NATIONAL, USUAL, cases
 from payhub.demo.surroundings import Surroundings, alone, checkout, emptied, empty_stores, free_ports, stores
 from payhub.demo.tables import rows
 from payhub.hub import Hub
@@ -34,6 +36,8 @@ TRIES = 4
 DELAYS = Delays(ipn_s=0.0, retry_s=1.0, timeout_s=10.0, slow_s=1.5, twice_s=1.0, reversed_s=2.0, late_s=5.0)
 QUIET_S = 180.0
 TREASURY = "kbnn"
+AWAY, AWAY_UNTIL = "mot-cua-hcm", 0.6
+"""Whose server is away, and until what part of the day is lived: what it misses it is told afterwards."""
 _DATABASE, _REDIS = "payhub_demo", 1
 
 
@@ -74,6 +78,7 @@ class Scene:
     hub: Hub
     surroundings: Surroundings
     portals: Mapping[str, Portal]
+    national: Mapping[str, NationalPortal]
     treasury: Treasury
     processes: Processes
     console: Console
@@ -101,12 +106,14 @@ def scene(surroundings: Surroundings, console: Console, delays: Delays, told: Ma
     with ExitStack() as stack:
         hub = stack.enter_context(surroundings.hub())
         portals = {code: stack.enter_context(Portal(code, surroundings.base_url)) for code in BASKETS}
+        national = {code: stack.enter_context(_national(code, surroundings)) for code in NATIONAL}
         seeded = seed(
             hub,
             surroundings.sample,
             endpoints_of=surroundings.gateway_endpoints,
             origins={code: [portal.origin] for code, portal in portals.items()},
-            webhook_urls={code: portal.webhook_url for code, portal in portals.items()},
+            webhook_urls={code: portal.told_at for code, portal in portals.items()},
+            confirm_urls={code: portal.told_at for code, portal in national.items()},
         )
         for code, portal in portals.items():
             portal.key, portal.secret = seeded.keys[code], seeded.webhook_secrets[code]
@@ -116,7 +123,15 @@ def scene(surroundings: Surroundings, console: Console, delays: Delays, told: Ma
         order_s, terms = hub.settings.payments.order_s, _terms(surroundings.sample)
         told_simulator = simulator.configure(surroundings, seed=SEED, delays=delays, tries=TRIES, order_s=order_s, terms=terms)
         start_processes(processes, surroundings, told_simulator)
-        yield Scene(hub, surroundings, portals, Treasury(surroundings.base_url, seeded.keys[TREASURY]), processes, console)
+        treasury = Treasury(surroundings.base_url, seeded.keys[TREASURY])
+        yield Scene(hub, surroundings, portals, national, treasury, processes, console)
+
+
+def _national(code: str, surroundings: Surroundings) -> NationalPortal:
+    """Return a portal of the national contract, with the partner code and the words for fees that the registers have of it."""
+    [partner] = [row["code"] for row in rows(surroundings.sample, "national_partners") if row["portal"] == code]
+    words = {row["fee"]: row for row in rows(surroundings.sample, "national_fees") if row["portal"] == code}
+    return NationalPortal(code, surroundings.base_url, partner, partner_secret(code), words)
 
 
 def _terms(sample: Path) -> dict[str, Terms]:
@@ -135,10 +150,21 @@ def start_processes(processes: Processes, surroundings: Surroundings, told_simul
 
 
 def _live(scene: Scene, n: int) -> list[Lived]:
-    made = cases(n, SEED, scene.surroundings.sample, local_date(scene.hub.clock.now()))
+    made = cases(n, SEED, scene.surroundings.sample, local_date(scene.hub.clock.now()), {**BASKETS, **NATIONAL})
+    away, lived = scene.portals[AWAY].away, count(1)
+    away.set()
     with printing.progress(scene.console) as bar:
         task = bar.add_task("citizens pay", total=len(made))
-        return live(scene.portals, made, lambda: bar.advance(task))
+
+        def advance() -> None:
+            bar.advance(task)
+            if next(lived) > len(made) * AWAY_UNTIL:
+                away.clear()
+
+        try:
+            return live({**scene.portals, **scene.national}, made, advance)
+        finally:
+            away.clear()
 
 
 def _close(scene: Scene, lived: Sequence[Lived]) -> Evidence:
@@ -158,9 +184,9 @@ def _close(scene: Scene, lived: Sequence[Lived]) -> Evidence:
         runs = settle(scene.processes, scene.treasury, gateway, days, scene.surroundings.folder / "settlements")
         planned += _bank(scene)
         scene.processes.wait_until(quiet.reached, lambda: str(quiet), QUIET_S)
-    portals, announced = list(scene.portals.values()), banking.payouts(gateway)
+    portals, national, announced = list(scene.portals.values()), list(scene.national.values()), banking.payouts(gateway)
     return gather(
-        scene.hub, scene.treasury, portals, lived=lived, planned=planned, orders=orders, announced=announced, runs=runs
+        scene.hub, scene.treasury, portals, national, lived=lived, planned=planned, orders=orders, announced=announced, runs=runs
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +19,7 @@ from payhub.imports.applying import fill, on_day
 from payhub.imports.standing import Names
 from payhub.imports.tables import REGISTERS
 from payhub.portals import keys
-from payhub.portals.models import ApiKey, Portal
+from payhub.portals.models import ApiKey, Portal, PortalSecret
 from payhub.secrets import sealing
 from payhub.secrets.states import SecretState
 from webhooks import endpoints
@@ -40,6 +41,11 @@ DEVELOPMENT_SECRETS: Mapping[str, Mapping[str, str]] = {
     "zalopay": {"key1": f"{DEVELOPMENT_SECRET}-ZALOPAY-1", "key2": f"{DEVELOPMENT_SECRET}-ZALOPAY-2"},
 }
 """The simulator's, by gateway and by the names of `Gateway.secret_names`."""
+def partner_secret(portal: str) -> str:
+    """Return the secret of a sample portal that speaks the national contract."""
+    return f"{DEVELOPMENT_SECRET}-{portal}"
+
+
 TOLD = (
     *("payment.paid", "payment.expired", "payment.reversed"),
     *("payment.reported", "payment.unreported", "payment.banked", "payment.unbanked"),
@@ -67,10 +73,12 @@ def seed(
     secrets_of: Mapping[str, Mapping[str, str]] = DEVELOPMENT_SECRETS,
     origins: Mapping[str, Sequence[str]] | None = None,
     webhook_urls: Mapping[str, str] | None = None,
+    confirm_urls: Mapping[str, str] | None = None,
 ) -> Seeded:
     """Fill the registers from the CSV files of a folder, in one transaction.
 
-    `endpoints_of` and `secrets_of` are by gateway; by portal code, `origins` are more return origins, `webhook_urls` who is told.
+    `endpoints_of` and `secrets_of` are by gateway; by portal code, `origins` are more return origins, `webhook_urls` who is told,
+    `confirm_urls` who is told by the national contract.
     """
     with hub.db.session() as session:
         seeding = _Seeding(hub, session, folder, hub.clock.now(), endpoints_of, secrets_of)
@@ -78,7 +86,10 @@ def seed(
         portals = seeding.portals(origins or {})
         session.flush()
         made = seeding.api_keys(portals)
+        seeding.partners(portals)
         told = {code: _tell(hub, session, portals[code], url) for code, url in (webhook_urls or {}).items()}
+        for code, url in (confirm_urls or {}).items():
+            endpoints.add(hub, session, portals[code].id, url, endpoints.CONFIRMED, "payment_platform")
     hub.cache.fresh()
     return Seeded(made, {code: given for code, given in told.items() if given})
 
@@ -148,15 +159,23 @@ class _Seeding:
             self.session.add(api_key)
         return made
 
+    def partners(self, portals: Mapping[str, Portal]) -> None:
+        """Share a secret with every portal that speaks the national contract and has none."""
+        for code in {row["portal"] for row in rows(self.folder, "national_partners")}:
+            live = select(PortalSecret.id).where(PortalSecret.portal_id == portals[code].id, PortalSecret.state == SecretState.LIVE)
+            if self.session.scalar(live.limit(1)) is None:
+                held = sealing.seal(self.hub.keyring, "portal_secret", ids.new_id(), partner_secret(code))
+                self.session.add(PortalSecret(**held, portal_id=portals[code].id, direction="inbound", **self._live()))
+
+    def _live(self) -> dict[str, Any]:
+        """Return what a secret has that is shared with the other side from the beginning."""
+        since = {"created_at": self.now, "live_at": self.now}
+        return {"state": SecretState.LIVE, "origin": "given", "created_by": None, **since, "ended_at": None}
+
     def _share_secret(self, account: GatewayAccount, name: str, secret: str) -> None:
         mine = (GatewaySecret.gateway_account_id == account.id, GatewaySecret.name == name)
         live = select(GatewaySecret).where(*mine, GatewaySecret.state == SecretState.LIVE)
         if any(sealing.open_(self.hub.keyring, known) == secret for known in self.session.scalars(live)):
             return
         held = sealing.seal(self.hub.keyring, "gateway_secret", ids.new_id(), secret)
-        self.session.add(
-            GatewaySecret(
-                **held, gateway_account_id=account.id, name=name, state=SecretState.LIVE, origin="given", created_by=None,
-                created_at=self.now, live_at=self.now, ended_at=None,
-            )
-        )  # fmt: skip
+        self.session.add(GatewaySecret(**held, gateway_account_id=account.id, name=name, **self._live()))

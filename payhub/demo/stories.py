@@ -50,6 +50,14 @@ BASKETS: Mapping[str, Sequence[Basket]] = {
         (("P-CGCN", "000.00.00.G06"), ("P-MSMV", "000.00.00.G06")),
     ),
 }
+NATIONAL: Mapping[str, Sequence[Basket]] = {
+    # The same of portals that speak the national contract: one agency each, and fines.
+    "dvc-lao-cai": (
+        (("LP-HOTICH", "000.00.00.H38"), ("P-CHUNGTHUC", "000.00.00.H38")),
+        (("LP-HOTICH", "000.00.00.H38"),),
+        (("XP-GIAOTHONG", "000.00.00.G01"),),
+    ),
+}
 WAYS: Mapping[str, Sequence[str]] = {
     "vnpay": ("vnpay-main",),
     "momo": ("momo-main/captureWallet", "momo-main/payWithATM"),
@@ -131,11 +139,13 @@ class Case:
     """The one the citizen chooses, where the page offers it for the amount."""
 
 
-def cases(count: int, seed: int, folder: Path, on: date) -> list[Case]:
+def cases(
+    count: int, seed: int, folder: Path, on: date, baskets_of: Mapping[str, Sequence[Basket]] = BASKETS
+) -> list[Case]:
     """Make the day's cases: the same count, seed and date give the same dossiers and amounts."""
     chance, choosing = random.Random(seed), _choices(seed)
     fees = _fees(folder, on)
-    portals = [(portal, basket) for portal, baskets in BASKETS.items() for basket in baskets]
+    portals = [(portal, basket) for portal, baskets in baskets_of.items() for basket in baskets]
     turns = iter(portals)
     made = []
     for number, story in enumerate(_stories(count), start=1):

@@ -37,7 +37,7 @@ def test_there_are_agencies_fees_and_portals_enough_for_a_day(hub):
     assert len(hub.registers.agencies) >= 12
     assert kinds.count("phi") >= 7
     assert kinds.count("le_phi") >= 7
-    assert {portal.code for portal in hub.registers.portals.values()} == {"dvc-bo-tu-phap", "dvc-tay-ninh", "mot-cua-hcm", "kbnn"}
+    assert {portal.code for portal in hub.registers.portals.values()} == {"dvc-bo-tu-phap", "dvc-tay-ninh", "dvc-lao-cai", "mot-cua-hcm", "kbnn"}
 
 
 def test_every_fee_has_a_budget_line_and_says_where_its_amount_is_from():

@@ -164,7 +164,7 @@ def _fill(hub: Hub, surroundings: Surroundings, portals: Mapping[str, Persistent
         surroundings.sample,
         endpoints_of=endpoints_at(surroundings.simulator_url, line.url),
         origins={code: [portal.origin] for code, portal in portals.items()},
-        webhook_urls={code: portal.webhook_url for code, portal in portals.items()},
+        webhook_urls={code: portal.told_at for code, portal in portals.items()},
     )
     for code, portal in portals.items():
         portal.key, portal.secret = seeded.keys[code], seeded.webhook_secrets[code]
