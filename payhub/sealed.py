@@ -72,6 +72,7 @@ SEALED = (
     SealedValue("refund", "id", "note_key", "note", "refund note {id}"),
     SealedValue("discrepancy_note", "id", "note_key", "note", "discrepancy note {id}"),
     SealedValue("callback", "id", "raw_key", "raw", "callback {id}"),
+    SealedValue("delivery_try", "id", "reply_key", "reply", "delivery_try {id}"),
     SealedValue("statement_line", "id", "text_key", "text", "statement_line {id}"),
     SealedValue("file_part", "id", "body_key", "body", "settlement {id}"),
 )
