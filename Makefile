@@ -8,7 +8,7 @@ CORES := --numprocesses auto --maxprocesses 4 --dist worksteal
 BUSY := --numprocesses $(shell expr $$(nproc) \* 3 / 2 \| 1) --maxprocesses 6 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test heavy lint bench bench-national bench-totals crash fuzz clean
+.PHONY: help setup demo serve test heavy lint bench bench-national bench-totals bench-deliveries crash fuzz clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-national: $(STAMP) ## reconcile the nation's history, 10,980,000 payments;
 
 bench-totals: $(STAMP) ## how long totals take beside a million payments; writes build/bench-totals.json
 	@$(BIN)/python -m benchmarks.totals
+
+bench-deliveries: $(STAMP) ## how many webhooks a worker sends, and what a dead portal costs the others; writes build/bench-deliveries.json
+	@$(BIN)/python -m benchmarks.deliveries
 
 crash: N = 3
 crash: $(STAMP) ## kill every process at random under load and prove that nothing is lost or doubled (N=20 for more rounds)

@@ -36,9 +36,9 @@ WITH made AS MATERIALIZED (
   SELECT id, side.account, :account_id, :agency_id, :kind, :budget_line, side.share, id, :day, side.sign * amount, 'VND'
   FROM made CROSS JOIN (VALUES ('receivable', 'all', 1), ('owed', 'budget', -1)) AS side (account, share, sign)
 )
-INSERT INTO event (id, payment_id, seq, type, data, occurred_at, position)
+INSERT INTO event (id, payment_id, seq, type, data, occurred_at, position, portal_id)
 SELECT ('01000000-0000-7000-9' || lpad(to_hex(:day_number), 3, '0') || '-' || lpad(to_hex(k * 4 + fact.seq), 12, '0'))::uuid,
-       id, fact.seq, fact.type, fact.data, at, :events_before + 3 * (k - 1) + fact.seq
+       id, fact.seq, fact.type, fact.data, at, :events_before + 3 * (k - 1) + fact.seq, :portal_id
 FROM made CROSS JOIN LATERAL (VALUES
   (1, 'payment.created', jsonb_build_object('state', 'open', 'reference', number, 'total', amount, 'currency', 'VND')),
   (2, 'attempt.created', jsonb_build_object('attempt', id, 'attempt_state', 'created', 'gateway_account', (:account)::text, 'reference', reference)),

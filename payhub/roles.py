@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Engine, text
 
 from payhub.errors import PayHubError, Text
 
-DELETED_FROM = ("callback", "idempotency", "payer_index", "staff_role")
+DELETED_FROM = ("callback", "delivery_try", "idempotency", "payer_index", "staff_role")
 """Tables whose rows the application forgets: after their time, when a payer is erased, or when a role is taken away."""
 ONLY_READ = ("alembic_version",)
-COLUMNS = {"event": ("position",)}
+COLUMNS = {"event": ("position", "portal_id")}
 """Tables of which only these columns are ever changed."""
 PARTS = "parts"
 """The schema of tables that large files have to themselves; functions of the owner's make them, and let the role fill them once."""

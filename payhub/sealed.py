@@ -73,6 +73,7 @@ SEALED = (
     SealedValue("discrepancy_note", "id", "note_key", "note", "discrepancy note {id}"),
     SealedValue("callback", "id", "raw_key", "raw", "callback {id}"),
     SealedValue("national_reference", "id", "message_key", "message", "national_reference {id}"),
+    SealedValue("delivery_try", "id", "reply_key", "reply", "delivery_try {id}"),
     SealedValue("statement_line", "id", "text_key", "text", "statement_line {id}"),
     SealedValue("file_part", "id", "body_key", "body", "settlement {id}"),
 )

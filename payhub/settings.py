@@ -27,6 +27,7 @@ from payhub.imports.settings import Registers
 from payhub.inbox.settings import Callbacks
 from payhub.people.terms import People
 from payhub.portals.settings import Api
+from payhub.telling import Webhooks
 
 
 class SettingsError(Exception):
@@ -84,17 +85,6 @@ class Payments:
     order_s: int = 900
     ladder_s: tuple[int, ...] = (60, 300, 900, 3600, 3 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
     refund_confirm_s: tuple[int, ...] = (3600, 24 * 3600, 72 * 3600)
-
-
-@dataclass(frozen=True, slots=True)
-class Webhooks:
-    """Telling portals: when to try again after each failure, in seconds; after the last step a delivery is dead."""
-
-    retry_s: tuple[int, ...] = (5, 60, 300, 1800, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
-    timeout_s: float = 15.0
-    private_addresses: bool = False
-    ca_bundle: str = ""
-    """A PEM file of every authority whose certificates are believed; without it, those of the `certifi` package are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +257,8 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("people.record_terms must be YEAR:YEARS pairs separated by commas, such as 2017:10")
     if not settings.discrepancies.readable:
         found.append("discrepancies.days must be KIND:DAYS pairs separated by commas, such as paid_twice:1")
+    if not settings.webhooks.sound:
+        found.append("webhooks.spread_percent must be 0 to 100, webhooks.log_days 1 or more")
     if settings.webhooks.ca_bundle and not holds_certificates(settings.webhooks.ca_bundle):
         found.append("webhooks.ca_bundle must be a file of certificates in PEM that can be read")
     return found

@@ -1,27 +1,42 @@
-"""Commands about who is told what."""
+"""Commands about who is told what, and how it is signed."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
 import click
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
-from payhub.hub import Hub
+from payhub.errors import InvalidInput
 from payhub.portals.models import Portal
 from payhub.portals.service import portal_named
-from webhooks import deliveries, endpoints
+from webhooks import delivery_commands, endpoints, messages
 from webhooks.models import WebhookEndpoint
+from webhooks.signing import SCHEMES
+from webhooks.terminal import ENDPOINT, GetHub
 
-GetHub = Callable[[], Hub]
+_scheme = click.option("--scheme", type=click.Choice(SCHEMES), help="How messages are signed.")
 
 
-@click.group("webhooks")
+class _Named(click.Group):
+    """Says which word of a command cannot be used, and why."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as error:
+            raise click.ClickException("; ".join(f"{each.pointer[1:]}: {each.text.en}" for each in error.problems)) from None
+
+
+@click.group("webhooks", cls=_Named)
 def group() -> None:
     """Endpoints of portals, and deliveries to them."""
+
+
+for command in delivery_commands.COMMANDS:
+    group.add_command(command)
 
 
 @group.command("add")
@@ -29,18 +44,25 @@ def group() -> None:
 @click.argument("url")
 @click.option("--type", "types", multiple=True, help="Event type to be told of; payment.paid, or all that CONFIRM has words for.")
 @click.option(
-    "--protocol", type=click.Choice(("standard", "payment_platform")), default="standard", show_default=True,
+    "--protocol", type=click.Choice(endpoints.PROTOCOLS), default="standard", show_default=True,
     help="Standard Webhooks, or CONFIRM of PaymentPlatform 1.0.6, which is proven with the portal's own secret.",
 )  # fmt: skip
+@_scheme
+@click.option("--version", type=int, default=messages.CURRENT, show_default=True, help="Version of the bodies.")
 @click.pass_obj
-def add(hub: GetHub, portal: str, url: str, types: tuple[str, ...], protocol: str) -> None:
-    """Tell PORTAL at URL; prints the endpoint's id and, this once, its signing secret."""
+def add(
+    hub: GetHub, portal: str, url: str, *, types: tuple[str, ...], protocol: str, scheme: str | None, version: int
+) -> None:
+    """Tell PORTAL at URL; prints the endpoint's id and, this once, its signing secret (of a key pair, the public key)."""
     types = types or (("payment.paid",) if protocol == "standard" else endpoints.CONFIRMED)
     with hub().db.session() as session:
         owner = portal_named(session, portal)
         if owner is None:
             raise click.ClickException(f"no portal has the code {portal}")
-        endpoint, secret = endpoints.add(hub(), session, owner.id, url, list(types), protocol)
+        way = scheme or SCHEMES[0]
+        endpoint, secret = endpoints.add(
+            hub(), session, owner.id, url, list(types), protocol=protocol, scheme=way, version=version
+        )
     click.echo(f"{endpoint.id} {secret}" if protocol == "standard" else str(endpoint.id))
 
 
@@ -48,28 +70,29 @@ def add(hub: GetHub, portal: str, url: str, types: tuple[str, ...], protocol: st
 @click.pass_obj
 def list_(hub: GetHub) -> None:
     """List every endpoint."""
-    table = Table("endpoint", "portal", "url", "protocol", "told of", "disabled")
+    table = Table("endpoint", "portal", "url", "protocol", "told of", "signed", "version", "disabled")
     with hub().db.session() as session:
         for endpoint, portal in session.execute(
-            select(WebhookEndpoint, Portal.code).join(Portal, Portal.id == WebhookEndpoint.portal_id)
+            select(WebhookEndpoint, Portal.code).join(Portal, Portal.id == WebhookEndpoint.portal_id).order_by(WebhookEndpoint.id)
         ):
-            told = ", ".join(endpoint.event_types)
-            table.add_row(str(endpoint.id), portal, endpoint.url, endpoint.protocol, told, str(endpoint.disabled_at or ""))
+            way = (endpoint.scheme, str(endpoint.version), str(endpoint.disabled_at or ""))
+            table.add_row(str(endpoint.id), portal, endpoint.url, endpoint.protocol, ", ".join(endpoint.event_types), *way)
     Console().print(table)
 
 
 @group.command("rotate")
-@click.argument("endpoint", type=click.UUID)
+@click.argument("endpoint", type=ENDPOINT)
+@_scheme
 @click.pass_obj
-def rotate(hub: GetHub, endpoint: uuid.UUID) -> None:
+def rotate(hub: GetHub, endpoint: uuid.UUID, scheme: str | None) -> None:
     """Give ENDPOINT a new secret beside the one it has, and print it; messages carry both signatures until `retire`."""
     with hub().db.session() as session:
-        secret = endpoints.rotate(hub(), session, endpoint)
+        secret = endpoints.rotate(hub(), session, endpoint, scheme=scheme)
     click.echo(secret)
 
 
 @group.command("retire")
-@click.argument("endpoint", type=click.UUID)
+@click.argument("endpoint", type=ENDPOINT)
 @click.pass_obj
 def retire(hub: GetHub, endpoint: uuid.UUID) -> None:
     """Drop all but the newest secret of ENDPOINT."""
@@ -78,7 +101,7 @@ def retire(hub: GetHub, endpoint: uuid.UUID) -> None:
 
 
 @group.command("disable")
-@click.argument("endpoint", type=click.UUID)
+@click.argument("endpoint", type=ENDPOINT)
 @click.pass_obj
 def disable(hub: GetHub, endpoint: uuid.UUID) -> None:
     """Stop telling ENDPOINT; nothing is forgotten."""
@@ -87,18 +110,9 @@ def disable(hub: GetHub, endpoint: uuid.UUID) -> None:
 
 
 @group.command("enable")
-@click.argument("endpoint", type=click.UUID)
+@click.argument("endpoint", type=ENDPOINT)
 @click.pass_obj
 def enable(hub: GetHub, endpoint: uuid.UUID) -> None:
     """Tell ENDPOINT again, everything it missed first."""
     with hub().db.session() as session:
-        endpoints.enable(session, endpoint)
-
-
-@group.command("resend")
-@click.argument("delivery", type=click.UUID)
-@click.pass_obj
-def resend(hub: GetHub, delivery: uuid.UUID) -> None:
-    """Put a dead DELIVERY back into its queue."""
-    with hub().db.session() as session:
-        deliveries.resend(session, delivery, hub().clock.now())
+        endpoints.enable(session, endpoint, hub().clock.now())

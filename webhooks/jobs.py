@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from payhub import jobs
 from webhooks import relay as relays
-from webhooks import unverified
+from webhooks import replies, unverified
 from webhooks.callbacks import waiting
 from webhooks.couriers import Couriers
 
 _COURIERS = Couriers()
-_PATIENCE_S = 2.0
-"""How long the job waits for its couriers: a slow endpoint must not hold up the worker."""
+_SWEEPS = 200
+"""Batches of tries that one job forgets at most."""
 
 
 def relay() -> None:
@@ -20,8 +22,8 @@ def relay() -> None:
 
 
 def deliver_due() -> None:
-    """Send every delivery that is due."""
-    _COURIERS.deliver_due(jobs.hub(), _PATIENCE_S)
+    """See that everything due is sent, and wait for nobody: couriers outlive this job."""
+    _COURIERS.begin(jobs.hub())
 
 
 def retry_callbacks() -> None:
@@ -34,7 +36,12 @@ def retry_callbacks() -> None:
 
 
 def sweep() -> None:
-    """Forget messages that nobody signed for and that are old."""
+    """Forget messages that nobody signed for, and tries of deliveries, that are old."""
     hub = jobs.hub()
     with hub.db.session() as session:
         unverified.sweep(session, hub.clock.now())
+    before = hub.clock.now() - timedelta(days=hub.settings.webhooks.log_days)
+    for _ in range(_SWEEPS):
+        with hub.db.session() as session:
+            if replies.sweep(session, before) < replies.SWEPT:
+                break

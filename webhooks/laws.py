@@ -126,9 +126,23 @@ DELIVERIES = (
         """,
     ),
     Law(
-        name="a delivery is delivered exactly when it says at what time",
+        name="a delivery says when it was delivered exactly when it was, and when it was put back",
         checked="SELECT count(*) FROM delivery",
-        broken="SELECT id, state FROM delivery WHERE (state = 'delivered') <> (delivered_at IS NOT NULL)",
+        broken="SELECT id, state FROM delivery WHERE state = 'delivered' AND delivered_at IS NULL "
+        "OR state <> 'delivered' AND delivered_at IS NOT NULL AND resent_at IS NULL",
+    ),
+    Law(
+        name="a numbered event is found by its payment's portal",
+        checked="SELECT count(*) FROM event WHERE position IS NOT NULL",
+        broken="SELECT event.id, event.position FROM event JOIN payment ON payment.id = event.payment_id "
+        "WHERE event.position IS NOT NULL AND event.portal_id IS DISTINCT FROM payment.portal_id",
+    ),
+    Law(
+        name="of an erased payer's payments no reply from before is left",
+        checked="SELECT count(*) FROM delivery_try WHERE reply_key IS NOT NULL",
+        broken="SELECT delivery_try.id, delivery_try.at FROM delivery_try JOIN delivery ON delivery.id = delivery_try.delivery_id "
+        "JOIN payment ON payment.id = delivery.payment_id "
+        "WHERE reply_key IS NOT NULL AND delivery_try.at < payment.erased_at - interval '1 minute'",
     ),
     Law(
         name="a delivery has been tried before it is told or given up",

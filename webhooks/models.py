@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payhub.db import Base
@@ -89,7 +89,11 @@ class WebhookEndpoint(Base):
     """An address of a portal that is told of events. `after_position` is the last event it was considered for."""
 
     __tablename__ = "webhook_endpoint"
-    __table_args__ = (CheckConstraint("protocol IN ('standard', 'payment_platform')", name="protocol"),)
+    __table_args__ = (
+        CheckConstraint("protocol IN ('standard', 'payment_platform')", name="protocol"),
+        CheckConstraint("scheme IN ('hmac', 'ed25519')", name="scheme"),
+        CheckConstraint("version > 0", name="version"),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     portal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("portal.id"), index=True)
@@ -97,6 +101,10 @@ class WebhookEndpoint(Base):
     event_types: Mapped[list[str]]
     protocol: Mapped[str] = mapped_column(server_default=text("'standard'"))
     """How it is spoken to (`webhooks.speaking`)."""
+    scheme: Mapped[str] = mapped_column(server_default=text("'hmac'"))
+    """What its next secret is of; while two are live they may differ."""
+    version: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    """Of the bodies it is told in (`messages.VERSIONS`)."""
     after_position: Mapped[int]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
@@ -122,6 +130,8 @@ class Delivery(Base):
     __table_args__ = (
         UniqueConstraint("event_id", "endpoint_id", "name_id", postgresql_nulls_not_distinct=True),
         Index("ix_delivery_due", "endpoint_id", "position", postgresql_where="state = 'due'"),
+        Index("ix_delivery_dead", "endpoint_id", "position", postgresql_where="state = 'dead'"),
+        Index("ix_delivery_position", "endpoint_id", "position"),
         CheckConstraint("state IN ('due', 'delivered', 'dead')", name="state"),
         {"postgresql_with": {"fillfactor": 80}},
     )
@@ -140,3 +150,29 @@ class Delivery(Base):
     last_status: Mapped[int | None] = mapped_column(SmallInteger)
     last_error: Mapped[str | None]
     delivered_at: Mapped[datetime | None]
+    """When the endpoint took it the first time; it stays when it is told again."""
+    resent_at: Mapped[datetime | None]
+    """When it was last put back to be told again."""
+
+
+class DeliveryTry(Base):
+    """One try of a delivery, kept for a while: what came back, how long it took, and how a reply that was no acceptance began."""
+
+    __tablename__ = "delivery_try"
+    __table_args__ = (
+        Index("ix_delivery_try_delivery_id", "delivery_id", "at"),
+        Index("ix_delivery_try_at", "at"),
+        Index("ix_delivery_try_reply", "id", postgresql_where="reply_key IS NOT NULL"),
+        CheckConstraint("(reply_key IS NULL) = (reply IS NULL)", name="sealed"),
+        CheckConstraint("reply IS NULL OR error IS NOT NULL", name="reply"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    delivery_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delivery.id"))
+    at: Mapped[datetime]
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+    error: Mapped[str | None]
+    took_ms: Mapped[int] = mapped_column(Integer)
+    reply_key: Mapped[bytes | None] = mapped_column(WrappedKey)
+    reply: Mapped[bytes | None] = mapped_column(SealedBytes)
+    """At most `replies.KEPT` characters of it, sealed: a portal may have written anything there."""

@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from sqlalchemy.orm import Session
@@ -29,13 +28,12 @@ from payhub.portals.national.standing import PENDING, confirmation, standing
 from payhub.registers import Registers, in_force
 from webhooks import signing
 from webhooks.endpoints import Target
-from webhooks.messages import Message
+from webhooks.messages import Message, Sent
 
 STANDARD, PAYMENT_PLATFORM = "standard", "payment_platform"
-UNDECIDED, NO_SECRET, NO_PARTNER = "undecided", "no_secret", "no_partner"
-OURS = frozenset({UNDECIDED, NO_SECRET, NO_PARTNER})
+UNDECIDED, NO_SECRET, NO_PARTNER, NO_WORD = "undecided", "no_secret", "no_partner", "no_word"
+OURS = frozenset({UNDECIDED, NO_SECRET, NO_PARTNER, NO_WORD})
 """Why nothing was sent: none of it is the endpoint's fault."""
-LONGEST_ANSWER = 4096
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "PayHub"}
 
 
@@ -55,28 +53,9 @@ class Request:
     body: bytes
 
 
-class Raw(Protocol):
-    """An answer's body as it comes."""
-
-    def read1(self, amt: int, /) -> bytes:
-        """Return what is there, at most so many bytes; nothing at the end."""
-
-
-def request(hub: Hub, target: Target, message: Message) -> Request:
-    """Return what is sent for a delivery; raise `NotSpoken` where it must wait."""
+def compose(hub: Hub, target: Target, message: Sent) -> Request:
+    """Return the request that tells an endpoint of something; raise `NotSpoken` where it must wait."""
     return _REQUESTS[target.protocol](hub, target, message)
-
-
-def heard(target: Target, raw: Raw, timeout_s: float) -> bytes:
-    """Return the first bytes of an answer, all of a short one where it counts what it says; nobody is waited for any longer."""
-    parts, left, until = list[bytes](), LONGEST_ANSWER, monotonic() + timeout_s
-    while left > 0 and monotonic() < until:
-        part = raw.read1(left)
-        parts.append(part)
-        left -= len(part)
-        if not part or target.protocol == STANDARD:
-            break
-    return b"".join(parts)
 
 
 def judge(target: Target, sent: Request, status: int, answer: bytes) -> str | None:
@@ -86,15 +65,18 @@ def judge(target: Target, sent: Request, status: int, answer: bytes) -> str | No
     return _confirmed(sent, answer) if target.protocol == PAYMENT_PLATFORM else None
 
 
-def _standard(hub: Hub, target: Target, message: Message) -> Request:
+def _standard(hub: Hub, target: Target, message: Sent) -> Request:
     mode = hub.settings.mode
-    body = message.body(mode)
-    signed = signing.headers(target.secrets, message.public_id(mode), int(hub.clock.now().timestamp()), body)
+    body = message.body(mode, target.version)
+    signed = signing.headers(target.signers, message.public_id(mode), int(hub.clock.now().timestamp()), body)
     return Request({**_HEADERS, **signed}, body)
 
 
-def _confirm(hub: Hub, _: Target, message: Message) -> Request:
+def _confirm(hub: Hub, _: Target, message: Sent) -> Request:
     """Return CONFIRM: how the payment stands now. What has become untrue since it was due is never told."""
+    if not isinstance(message, Message):
+        # The contract has no message about nothing: a reference that a portal never gave, it would take for a fault of ours.
+        raise NotSpoken(NO_WORD)
     registers = hub.registers
     with hub.db.session() as session:
         name, payment = _named(session, message)
@@ -143,4 +125,4 @@ def _confirmed(sent: Request, answer: bytes) -> str | None:
 
 
 _CODE = re.compile("[0-9]{1,4}")
-_REQUESTS: Mapping[str, Callable[[Hub, Target, Message], Request]] = {STANDARD: _standard, PAYMENT_PLATFORM: _confirm}
+_REQUESTS: Mapping[str, Callable[[Hub, Target, Sent], Request]] = {STANDARD: _standard, PAYMENT_PLATFORM: _confirm}

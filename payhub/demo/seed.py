@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from payhub import ids
 from payhub.accounts.models import GatewayAccount, GatewaySecret
+from payhub.demo.stories import NATIONAL
 from payhub.demo.tables import read_rows, rows
 from payhub.hub import Hub
 from payhub.imports.applying import fill, on_day
@@ -89,7 +90,7 @@ def seed(
         seeding.partners(portals)
         told = {code: _tell(hub, session, portals[code], url) for code, url in (webhook_urls or {}).items()}
         for code, url in (confirm_urls or {}).items():
-            endpoints.add(hub, session, portals[code].id, url, endpoints.CONFIRMED, "payment_platform")
+            endpoints.add(hub, session, portals[code].id, url, endpoints.CONFIRMED, protocol="payment_platform")
     hub.cache.fresh()
     return Seeded(made, {code: given for code, given in told.items() if given})
 
@@ -160,8 +161,8 @@ class _Seeding:
         return made
 
     def partners(self, portals: Mapping[str, Portal]) -> None:
-        """Share a secret with every portal that speaks the national contract and has none."""
-        for code in {row["portal"] for row in rows(self.folder, "national_partners")}:
+        """Share a secret with every portal that speaks the national contract alone and has none."""
+        for code in NATIONAL:
             live = select(PortalSecret.id).where(PortalSecret.portal_id == portals[code].id, PortalSecret.state == SecretState.LIVE)
             if self.session.scalar(live.limit(1)) is None:
                 held = sealing.seal(self.hub.keyring, "portal_secret", ids.new_id(), partner_secret(code))

@@ -9,6 +9,8 @@ SCOPES: Mapping[str, str] = {
     "payments:read": "look at payments, refunds, disputes, and at what a fee costs",
     "refunds:write": "ask for money to be given back",
     "events:read": "read what happened, in order",
+    "webhooks:read": "see where the portal is told, and how each telling went",
+    "webhooks:write": "say where the portal is told, and have things told again",
     "day-files:read": "read the day files of the portal, and have them made anew",
     "reports:read": "read totals of all portals, and the rows behind them",
     "settlements:write": "hand in gateways' files",

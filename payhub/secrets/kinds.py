@@ -21,7 +21,7 @@ from payhub.secrets.models import SharedSecret
 DIRECTIONS = ("inbound", "outbound")
 
 
-def new_secret() -> str:
+def new_secret(_owner: Any) -> str:
     """Return 256 random bits in hexadecimal, which every protocol can carry."""
     return secrets.token_hex(32)
 
@@ -48,7 +48,10 @@ class Kind:
     """Whether a change is a proposal that another person approves."""
     given: bool = True
     """Whether the other side may give the secret; otherwise only we make them."""
-    make: Callable[[], str] = new_secret
+    make: Callable[[Any], str] = new_secret
+    """Make a secret for an owner."""
+    shown: Callable[[str], str] = str
+    """What of a secret we made is shown to whoever asked for it: itself, or the public key of a pair."""
 
     def owner_of(self, row: SharedSecret) -> uuid.UUID:
         """Return whose secret a row holds."""

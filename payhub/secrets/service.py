@@ -37,7 +37,7 @@ _VOID = 0
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A secret that was added; `shown` is the secret itself where we made it, this once."""
+    """A secret that was added; `shown` is what is shown of it where we made it, this once."""
 
     row: SharedSecret
     proposal: Proposal | None
@@ -52,7 +52,7 @@ def add(
     use = _use(kind.uses(hub, owner), use)
     if given is not None:
         _check(kind, given)
-    text = kind.make() if given is None else given
+    text = kind.make(owner) if given is None else given
     rows = _standing(session, kind, owner_id, use)
     _demand_room(hub, session, kind, rows, text)
     row = kind.model(**sealing.seal(hub.keyring, kind.model.__tablename__, ids.new_id(), text))
@@ -66,7 +66,7 @@ def add(
     session.flush()
     proposal = _propose(session, ADD, kind, row, by, now) if kind.two_people else None
     _record(session, "proposed" if kind.two_people else "added", kind, row, by.id, now)
-    return Added(row, proposal, text if given is None else None)
+    return Added(row, proposal, kind.shown(text) if given is None else None)
 
 
 def retire(hub: Hub, session: Session, kind: Kind, row: SharedSecret, by: Principal, *, last: bool = False) -> Proposal | None:

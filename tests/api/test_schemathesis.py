@@ -12,6 +12,7 @@ import pytest
 from schemathesis import openapi
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
+from sqlalchemy import select
 
 from gateways.simulator.bank import Entry, Statement
 from gateways.simulator.camt import camt053, camt054
@@ -23,6 +24,8 @@ from reconciliation.dayfiles import making
 from reconciliation.receiving import arriving
 from reconciliation.receiving.arriving import Seen
 from reconciliation.receiving.places import Expected, places
+from webhooks import endpoints, relay
+from webhooks.models import Delivery
 
 # What the registers of the tests know: without it no generated payment would ever be made, and no answer hold a row.
 KNOWN = {
@@ -36,11 +39,14 @@ KNOWN = {
     ("NewRefund", "lines"): {"minItems": 1, "maxItems": 1},
     ("RefundedLine", "number"): {"enum": [1]},
     ("RefundedLine", "amount"): {"enum": [1_000]},
+    ("NewEndpoint", "url"): {"enum": ["http://127.0.0.1:9/told"]},
+    ("NewEndpoint", "event_types"): {"enum": [["payment.created"], ["payment.paid", "payment.expired"]]},
+    ("NewEndpoint", "version"): {"enum": [1]},
 }
 # Only a gateway makes a refund fail, and only one that failed is sent again: tests/refunds does both.
 BEYOND = {"POST /v1/refunds/{refund_id}/retry"}
-# Nothing is asked of it, so nothing can be asked wrongly.
-OPEN = {"GET /v1/signing-keys"}
+# Nothing is asked of them, so nothing can be asked wrongly.
+OPEN = {"GET /v1/signing-keys", "GET /v1/webhooks/endpoints"}
 IN_PATHS = {"account": ["vnpay-main", "none"], "code": ["000.00.00.G15", "none"], "day": ["2026-11-20", "2026-11-19"]}
 IN_PATHS |= {"bank_account": ["thu-ho", "none"]}
 FILE = (
@@ -85,9 +91,16 @@ def made(paid, ask, order, client, keys, hub) -> dict[str, list[str]]:
         seen = Seen(next(places(hub)), "folder", "vnpay.csv", "1-1-1")
         file_id = arriving.note(hub, session, seen, Expected("settlement", None, None, None))
     with hub.db.session() as session:
-        portal_id = portal_named(session, "dvc-bo-tu-phap").id
-    making.make(hub, portal_id, date(2026, 11, 19))
+        portal = portal_named(session, "dvc-bo-tu-phap").id
+        endpoint = endpoints.add(hub, session, portal, "http://127.0.0.1:9/told", ("payment.created",))[0].id
+    assert ask({**order, "portal_reference": "told", "dossier": "told"}).status_code == 201
+    relay.run(hub.db, hub.clock.now())
+    with hub.db.session() as session:
+        delivery = session.scalars(select(Delivery.id).limit(1)).one()
+    making.make(hub, portal, date(2026, 11, 19))
     return {
+        "delivery_id": [public_id("msg", delivery, "test"), "msg_test_0"],
+        "endpoint_id": [public_id("whe", endpoint, "test"), "whe_test_0"],
         "file_id": [public_id("fil", file_id, "test"), "fil_test_0"],
         "payment_id": [paid.payment["id"], unpaid, "pay_test_0"],
         "refund_id": [refund, "ref_test_0"],

@@ -77,6 +77,12 @@ def test_an_authority_file_is_optional() -> None:
     assert settings.load({**GOOD, "PAYHUB_WEBHOOKS__CA_BUNDLE": certifi.where()}).webhooks.ca_bundle == certifi.where()
 
 
+@pytest.mark.parametrize(("name", "value"), [("SPREAD_PERCENT", "101"), ("SPREAD_PERCENT", "-1"), ("LOG_DAYS", "0")])
+def test_waits_are_spread_by_a_share_of_themselves_and_tries_kept_a_day_at_least(name, value) -> None:
+    with pytest.raises(settings.SettingsError, match=r"webhooks\.spread_percent must be 0 to 100, webhooks\.log_days 1 or more"):
+        settings.load({**GOOD, f"PAYHUB_WEBHOOKS__{name}": value})
+
+
 def test_secrets_do_not_show_in_a_printout() -> None:
     loaded = settings.load({**GOOD, "DATABASE_URL": "postgresql+psycopg://u:hunter2@h/d"})
     assert "hunter2" not in repr(loaded)

@@ -19,12 +19,12 @@ BODY = json.dumps({"type": "payment.paid", "data": {"payment": "pay_test_1", "se
 @pytest.fixture
 def portal():
     with Portal("dvc-tay-ninh", "http://127.0.0.1:9") as opened:
-        opened.secret = signing.new_secret()
+        opened.secret = signing.new_secret("hmac")
         yield opened
 
 
 def send(portal, message_id, body=BODY, secret=None):
-    headers = signing.headers([secret or portal.secret], message_id, int(time.time()), body)
+    headers = signing.headers([signing.signer(secret or portal.secret)], message_id, int(time.time()), body)
     return requests.post(portal.told_at, data=body, headers=headers, timeout=10).status_code
 
 
@@ -34,13 +34,13 @@ def test_a_signed_message_is_heard(portal):
 
 
 def test_a_message_signed_with_another_secret_is_refused(portal):
-    assert send(portal, "msg_1", secret=signing.new_secret()) == 401
+    assert send(portal, "msg_1", secret=signing.new_secret("hmac")) == 401
     assert not portal.heard
     assert portal.counts["refused"] == 1
 
 
 def test_a_changed_message_is_refused(portal):
-    headers = signing.headers([portal.secret], "msg_1", int(time.time()), BODY)
+    headers = signing.headers([signing.signer(portal.secret)], "msg_1", int(time.time()), BODY)
     assert requests.post(portal.told_at, data=BODY + b" ", headers=headers, timeout=10).status_code == 401
 
 
@@ -57,7 +57,7 @@ def test_a_portal_that_stumbles_takes_the_message_when_it_comes_again(portal):
 
 
 def test_the_published_library_and_ours_agree(portal):
-    headers = signing.headers([portal.secret], "msg_1", int(time.time()), BODY)
+    headers = signing.headers([signing.signer(portal.secret)], "msg_1", int(time.time()), BODY)
     assert Webhook(portal.secret).verify(BODY, headers) == json.loads(BODY)
 
 

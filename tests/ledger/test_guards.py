@@ -66,7 +66,7 @@ def test_an_unbalanced_journal_is_refused_at_once_and_a_balanced_one_is_not(book
 
 
 def test_a_position_is_given_once(books) -> None:
-    books("UPDATE event SET position = 1 WHERE seq = 1")
+    books("UPDATE event SET position = 1, portal_id = (SELECT portal_id FROM payment WHERE id = payment_id) WHERE seq = 1")
     with pytest.raises(IntegrityError):
         books("UPDATE event SET position = 2 WHERE seq = 1")
 

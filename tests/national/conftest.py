@@ -166,7 +166,7 @@ class Told:
     def listen(self, *types: str, url: str = "") -> Any:
         with self.hub.db.session() as session:
             owner = next(row.id for row in self.hub.registers.portals.values() if row.code == "dvc-tay-ninh")
-            return endpoints.add(self.hub, session, owner, url or self.url, types or endpoints.CONFIRMED, "payment_platform")[0]
+            return endpoints.add(self.hub, session, owner, url or self.url, types or endpoints.CONFIRMED, protocol="payment_platform")[0]
 
     def tell(self) -> None:
         relay.run(self.hub.db, self.hub.clock.now())
@@ -214,7 +214,7 @@ def told(hub: Hub) -> Iterator[Told]:
 
 @pytest.fixture
 def hub(hub: Hub) -> Hub:
-    webhooks = replace(hub.settings.webhooks, retry_s=(5, 60, 300), timeout_s=2.0, private_addresses=True)
+    webhooks = replace(hub.settings.webhooks, retry_s=(5, 60, 300), spread_percent=0, timeout_s=2.0, private_addresses=True)
     return replace(hub, settings=replace(hub.settings, webhooks=webhooks))
 
 

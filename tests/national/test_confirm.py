@@ -6,14 +6,15 @@ import hashlib
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing as closing_
 from threading import Barrier
 
 import pytest
-import requests
 
 from payhub.errors import InvalidInput
 from payhub.payments import closing
-from webhooks import deliveries, speaking
+from webhooks import addresses, resending, speaking
+from webhooks.connections import Connection
 from webhooks.endpoints import Target
 from webhooks.models import Delivery
 
@@ -180,12 +181,13 @@ REPLIES = [
 
 
 def test_nothing_but_00_is_an_acceptance_and_nothing_else_of_the_reply_is_demanded(told, subtests) -> None:
-    target = Target(uuid.uuid4(), told.url, (), "payment_platform")
+    target = Target(uuid.uuid4(), told.url, 1, (), (), "payment_platform")
     sent = speaking.Request({}, json.dumps({"MaLoi": "00"}).encode())
     for answer, error in REPLIES:
         told.answer = lambda _, answer=answer: answer
-        with subtests.test(error=error), requests.post(told.url, data=sent.body, stream=True, allow_redirects=False, timeout=5) as said:
-            assert speaking.judge(target, sent, said.status_code, speaking.heard(target, said.raw, 2)) == error
+        with subtests.test(error=error), closing_(Connection(told.url, addresses.anywhere)) as connection:
+            reply = connection.post(sent.headers, sent.body, 5)
+            assert speaking.judge(target, sent, reply.status, reply.first) == error
 
 
 def test_while_a_secret_changes_tries_take_turns(portal, told, pay, share, clock, rows, hub) -> None:
@@ -215,7 +217,7 @@ def test_a_dead_confirm_is_sent_again_by_a_person(portal, told, pay, clock, hub)
         told.tell()
     told.answer = lambda _: {"MaLoi": "00"}
     with hub.db.session() as session:
-        deliveries.resend(session, session.query(Delivery).one().id, clock.now())
+        resending.one(session, session.query(Delivery).one().id, hub.settings.webhooks, clock.now())
     clock.pass_(seconds=61)
     told.tell()
     with hub.db.session() as session:

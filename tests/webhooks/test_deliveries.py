@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -17,123 +14,10 @@ from standardwebhooks import Webhook
 
 from payhub import ids
 from payhub.discrepancies.models import Discrepancy
-from payhub.hub import Hub
-from payhub.payments.models import Payment
-from payhub.payments.recording import record
-from webhooks import couriers, deliveries, endpoints, relay
+from webhooks import deliveries, endpoints, resending, resting
 from webhooks.couriers import Couriers
-from webhooks.models import Delivery, WebhookEndpoint
 
 TYPES = ("payment.created", "attempt.created", "attempt.started", "attempt.failed")
-Answer = Callable[["Received"], tuple[int, dict[str, str]]]
-
-
-@dataclass
-class Received:
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def data(self) -> dict[str, Any]:
-        return json.loads(self.body)["data"]
-
-
-@dataclass
-class Receiver:
-    """A portal's own server: keeps what comes and answers what it is told to."""
-
-    url: str
-    answer: Answer = lambda _: (204, {})
-    received: list[Received] = field(default_factory=list)
-
-    def told(self) -> list[tuple[str, int]]:
-        return [(message.data["portal_reference"], message.data["sequence"]) for message in self.received]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Callable[[], Receiver]]:
-    servers = []
-
-    def start() -> Receiver:
-        class Portal(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                message = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
-                made.received.append(message)
-                status, headers = made.answer(message)
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Portal)
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        servers.append((server, thread))
-        made = Receiver(f"http://127.0.0.1:{server.server_port}/hooks")
-        return made
-
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@dataclass
-class Told:
-    """The hub's outgoing side, one step at a time."""
-
-    hub: Hub
-    ask: Callable[..., Any]
-    order: dict[str, Any]
-
-    def payment(self, reference: str = "") -> uuid.UUID:
-        reference = reference or uuid.uuid4().hex
-        answer = self.ask({**self.order, "portal_reference": reference, "dossier": f"H-{reference}"})
-        assert answer.status_code == 201, answer.text
-        return ids.read_public_id("pay", answer.json["id"], "test")
-
-    def happens(self, payment_id: uuid.UUID, type_: str, **data: Any) -> None:
-        with self.hub.db.session() as session:
-            payment = session.scalars(select(Payment).where(Payment.id == payment_id).with_for_update()).one()
-            record(session, payment, type_, self.hub.clock.now(), data)
-
-    def endpoint(self, url: str, types: tuple[str, ...] = TYPES) -> tuple[WebhookEndpoint, str]:
-        with self.hub.db.session() as session:
-            portal_id = next(portal.id for portal in self.hub.registers.portals.values() if portal.code == "dvc-bo-tu-phap")
-            return endpoints.add(self.hub, session, portal_id, url, types)
-
-    def relay(self) -> int:
-        return relay.run(self.hub.db, self.hub.clock.now())
-
-    def deliver(self) -> None:
-        Couriers().deliver_due(self.hub)
-
-    def rows(self) -> list[Delivery]:
-        with self.hub.db.session() as session:
-            return list(session.scalars(select(Delivery).order_by(Delivery.position)))
-
-
-@pytest.fixture
-def hub(hub: Hub) -> Hub:
-    settings = replace(
-        hub.settings, webhooks=replace(hub.settings.webhooks, retry_s=(5, 60, 300), timeout_s=1.0, private_addresses=True)
-    )
-    return replace(hub, settings=settings)
-
-
-@pytest.fixture
-def told(hub: Hub, ask: Callable[..., Any], order: dict[str, Any]) -> Told:
-    return Told(hub, ask, order)
 
 
 def test_a_portal_is_told_in_a_signed_message_that_an_independent_library_verifies(told, receiver, clock):
@@ -231,7 +115,7 @@ def test_a_delivery_given_up_can_be_put_back_and_has_all_its_tries_again(told, r
         clock.pass_(seconds=300)
     (dead,) = told.rows()
     with told.hub.db.session() as session:
-        deliveries.resend(session, dead.id, clock.now())
+        resending.one(session, dead.id, told.hub.settings.webhooks, clock.now())
     told.deliver()
     (row,) = told.rows()
     assert (row.state, row.tries) == ("due", 1)
@@ -240,15 +124,6 @@ def test_a_delivery_given_up_can_be_put_back_and_has_all_its_tries_again(told, r
     told.deliver()
     (row,) = told.rows()
     assert (row.state, row.tries) == ("delivered", 2)
-
-
-def test_a_delivery_that_was_not_given_up_cannot_be_put_back(told, receiver, clock):
-    told.endpoint(receiver().url)
-    told.payment()
-    told.relay()
-    told.deliver()
-    with pytest.raises(deliveries.DeliveryNotDead), told.hub.db.session() as session:
-        deliveries.resend(session, told.rows()[0].id, clock.now())
 
 
 def test_a_failing_delivery_holds_back_the_later_ones_of_its_payment_only(told, receiver, clock):
@@ -291,7 +166,7 @@ def test_an_endpoint_that_is_down_or_slow_does_not_delay_another(told, receiver,
         told.payment()
     told.relay()
     try:
-        Couriers().deliver_due(told.hub, 0)
+        Couriers().begin(told.hub)
         eventually(lambda: len(quick.received) == 20)
         assert len(slow.received) < 20
     finally:
@@ -308,13 +183,51 @@ def test_after_failures_in_a_row_an_endpoint_rests_instead_of_being_hammered(tol
     told.relay()
     told.deliver()
     told.deliver()
-    assert len(portal.received) == couriers.PATIENCE
+    assert len(portal.received) == resting.PATIENCE
     assert [row.tries for row in told.rows()] == [1] * 5 + [0] * 7
     assert {row.next_try_at for row in told.rows()[5:]} == {clock.now()}
     clock.pass_(seconds=5)
     portal.answer = lambda _: (204, {})
     told.deliver()
     assert {row.state for row in told.rows()} == {"delivered"}
+
+
+def test_who_takes_messages_has_several_side_by_side(told, receiver):
+    portal, met, together = receiver(), threading.Event(), threading.Barrier(2)
+
+    def answer(_: Any) -> tuple[int, dict[str, str]]:
+        if len(portal.received) > 1 and not met.is_set():
+            with suppress(threading.BrokenBarrierError):
+                together.wait(0.8)
+                met.set()
+        return 204, {}
+
+    portal.answer = answer
+    told.endpoint(portal.url)
+    for _ in range(20):
+        told.payment()
+    told.relay()
+    told.deliver()
+    assert met.is_set()
+    assert {row.state for row in told.rows()} == {"delivered"}
+
+
+def test_a_rest_that_another_process_began_ends_a_shift(told, receiver, eventually):
+    portal = receiver()
+    endpoint, _ = told.endpoint(portal.url)
+
+    def answer(_: Any) -> tuple[int, dict[str, str]]:
+        resting.rest(told.hub, endpoint.id)
+        return 204, {}
+
+    portal.answer = answer
+    for _ in range(20):
+        told.payment()
+    told.relay()
+    couriers = Couriers()
+    couriers.begin(told.hub)
+    eventually(lambda: not couriers._at_work)
+    assert 16 <= len(portal.received) <= 20
 
 
 def test_an_endpoint_that_says_gone_is_disabled_and_begins_where_it_stopped_when_it_is_back(told, receiver, clock):
@@ -332,7 +245,7 @@ def test_an_endpoint_that_says_gone_is_disabled_and_begins_where_it_stopped_when
     assert portal.told() == [("A", 1)]
     portal.answer = lambda _: (204, {})
     with told.hub.db.session() as session:
-        endpoints.enable(session, endpoint.id)
+        endpoints.enable(session, endpoint.id, clock.now())
     told.relay()
     told.deliver()
     assert portal.told()[1:] == [("A", 1), ("B", 1), ("C", 1)]
@@ -399,7 +312,7 @@ def test_no_transaction_is_open_while_a_portal_takes_its_time(told, receiver, ev
     told.endpoint(portal.url)
     told.payment()
     told.relay()
-    Couriers().deliver_due(told.hub, 0)
+    Couriers().begin(told.hub)
     assert asked.wait(5)
     try:
         with told.hub.db.session() as session:
@@ -416,10 +329,10 @@ def test_no_transaction_is_open_while_a_portal_takes_its_time(told, receiver, ev
     eventually(lambda: told.rows()[0].state == "delivered")
 
 
-def _once(released: threading.Event, asked: threading.Event | None = None) -> Answer:
+def _once(released: threading.Event, asked: threading.Event | None = None) -> Callable[[Any], tuple[int, dict[str, str]]]:
     """Answer well, but only once told to."""
 
-    def answer(_: Received) -> tuple[int, dict[str, str]]:
+    def answer(_: Any) -> tuple[int, dict[str, str]]:
         if asked:
             asked.set()
         released.wait(10)

@@ -5,23 +5,26 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import certifi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from requests.exceptions import SSLError
 
 from payhub.errors import InvalidInput
 from payhub.hub import Hub
 from webhooks import addresses, endpoints, relay
-from webhooks.addresses import AddressRefused, is_public
+from webhooks.addresses import AddressRefused, Resolve, is_public
+from webhooks.connections import FIRST_BYTES, Connection, Reply
 from webhooks.couriers import Couriers
 
 
@@ -40,6 +43,12 @@ def test_an_address_that_is_not_on_the_public_network_is_not_public(address):
 @pytest.mark.parametrize("address", ["1.1.1.1", "203.162.4.1", "2001:ee0:4f00::1", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_a_public_address_is_public(address):
     assert is_public(address)
+
+
+def post(url: str, resolve: Resolve, ca_bundle: str = "", limit_s: float = 2.0) -> Reply:
+    """Send a message as couriers do."""
+    with closing(Connection(url, resolve, ca_bundle)) as connection:
+        return connection.post({}, b"{}", limit_s)
 
 
 @pytest.fixture
@@ -69,15 +78,14 @@ def listener() -> Iterator[tuple[int, list[bytes]]]:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0x7f000001", "2130706433", "127.1"])
 def test_nothing_reaches_this_machine_however_it_is_spelt(listener, host):
     port, reached = listener
-    with addresses.session(addresses.public_only) as http, pytest.raises(AddressRefused):
-        http.post(f"http://{host}:{port}/hooks", data=b"{}", timeout=2)
+    with pytest.raises(AddressRefused):
+        post(f"http://{host}:{port}/hooks", addresses.public_only)
     assert reached == []
 
 
 def test_a_closed_network_may_be_allowed(listener):
     port, reached = listener
-    with addresses.session(addresses.anywhere) as http:
-        assert http.post(f"http://localhost:{port}/hooks", data=b"{}", timeout=2).status_code == 204
+    assert post(f"http://localhost:{port}/hooks", addresses.anywhere).status == 204
     assert reached
 
 
@@ -88,8 +96,7 @@ def here(_host: str, _port: int) -> list[str]:
 
 def test_the_connection_goes_to_the_judged_address_and_speaks_to_the_name(listener):
     port, reached = listener
-    with addresses.session(here) as http:
-        assert http.post(f"http://portal.invalid:{port}/hooks", data=b"{}", timeout=2).status_code == 204
+    assert post(f"http://portal.invalid:{port}/hooks", here).status == 204
     assert f"Host: portal.invalid:{port}".encode() in reached[0]
 
 
@@ -138,17 +145,27 @@ class _Accepting(BaseHTTPRequestHandler):
 
 def test_a_certificate_is_verified_by_the_name_and_not_by_the_address(tls_server):
     port, authority = tls_server
-    with addresses.session(here, str(authority)) as http:
-        assert http.post(f"https://portal.invalid:{port}/hooks", data=b"{}", timeout=2).status_code == 204
-        with pytest.raises(SSLError, match=r"doesn't match|mismatch"):
-            http.post(f"https://other.invalid:{port}/hooks", data=b"{}", timeout=2)
+    assert post(f"https://portal.invalid:{port}/hooks", here, str(authority)).status == 204
+    with pytest.raises(ssl.SSLError, match=r"doesn't match|mismatch"):
+        post(f"https://other.invalid:{port}/hooks", here, str(authority))
 
 
 def test_an_authority_that_nobody_named_is_not_believed(tls_server, monkeypatch):
     port, authority = tls_server
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
-    with addresses.session(here) as http, pytest.raises(SSLError, match="unable to get local issuer"):
-        http.post(f"https://portal.invalid:{port}/hooks", data=b"{}", timeout=2)
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(authority))
+    with pytest.raises(ssl.SSLError, match="unable to get local issuer"):
+        post(f"https://portal.invalid:{port}/hooks", here)
+
+
+def test_an_authority_that_is_added_to_the_file_is_believed_by_the_next_connection(tls_server, tmp_path):
+    port, authority = tls_server
+    believed = tmp_path / "believed.pem"
+    believed.write_bytes(Path(certifi.where()).read_bytes())
+    with pytest.raises(ssl.SSLError):
+        post(f"https://portal.invalid:{port}/hooks", here, str(believed))
+    authority.rename(believed)
+    assert post(f"https://portal.invalid:{port}/hooks", here, str(believed)).status == 204
 
 
 def test_couriers_believe_the_authorities_of_the_settings(tls_server, hub: Hub, ask, order, rows, clock):
@@ -172,9 +189,86 @@ def test_couriers_believe_the_authorities_of_the_settings(tls_server, hub: Hub, 
 def test_no_proxy_of_the_environment_is_obeyed(listener, monkeypatch):
     port, reached = listener
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
-    with addresses.session(addresses.public_only) as http, pytest.raises(AddressRefused):
-        http.post("http://10.255.255.1/hooks", data=b"{}", timeout=1)
+    with pytest.raises(AddressRefused):
+        post("http://10.255.255.1/hooks", addresses.public_only)
     assert reached == []
+
+
+@pytest.fixture
+def talker() -> Iterator[Callable[[bytes, bytes], int]]:
+    """Start a server that answers every message with its first words at once, and then with others, a byte every 20 ms, without end."""
+    sockets: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def answer(server: socket.socket, first: bytes, drip: bytes) -> None:
+        # Whoever was waited for long enough hangs up.
+        with suppress(OSError):
+            while True:
+                line, _ = server.accept()
+                with line, suppress(OSError):
+                    while line.recv(65536):
+                        line.sendall(first)
+                        while drip:
+                            line.sendall(drip)
+                            time.sleep(0.02)
+
+    def start(first: bytes, drip: bytes = b"") -> int:
+        server = socket.create_server(("127.0.0.1", 0))
+        sockets.append(server)
+        threads.append(threading.Thread(target=answer, args=(server, first, drip), daemon=True))
+        threads[-1].start()
+        return server.getsockname()[1]
+
+    yield start
+    for each in sockets:
+        each.shutdown(socket.SHUT_RDWR)
+        each.close()
+    for each in threads:
+        each.join()
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 2"])
+def test_who_answers_a_byte_at_a_time_is_waited_for_no_longer_than_who_is_silent(talker, first):
+    port = talker(first, b"1")
+    with pytest.raises(TimeoutError):
+        post(f"http://127.0.0.1:{port}/hooks", addresses.anywhere, limit_s=0.3)
+
+
+def test_a_body_without_end_is_cut_and_the_status_counts(talker):
+    port = talker(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"1")
+    said = post(f"http://127.0.0.1:{port}/hooks", addresses.anywhere, limit_s=0.3)
+    assert (said.status, set(said.first)) == (200, {ord("1")})
+
+
+def test_no_more_of_a_reply_is_read_than_its_beginning(talker):
+    port = talker(b"HTTP/1.1 500 Oh\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 300_000)
+    said = post(f"http://127.0.0.1:{port}/hooks", addresses.anywhere)
+    assert (said.status, said.first) == (500, b"x" * FIRST_BYTES)
+
+
+def test_a_connection_is_kept_while_it_holds_and_opened_anew_when_the_other_side_had_closed_it():
+    bodies: list[bytes] = []
+    lines: list[tuple[str, int]] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for hangs_up_after in (2, 1):
+                line, whence = server.accept()
+                lines.append(whence)
+                with line:
+                    for _ in range(hangs_up_after):
+                        bodies.append(line.recv(65536))
+                        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with closing(Connection(f"http://127.0.0.1:{server.getsockname()[1]}/a?b=c", addresses.anywhere)) as connection:
+            replies = [connection.post({"webhook-id": str(number)}, b"{}", 2.0) for number in range(3)]
+        thread.join()
+    assert [reply.first for reply in replies] == [b"ok"] * 3
+    assert len(set(lines)) == 2
+    assert [f"webhook-id: {number}".encode() in body for number, body in enumerate(bodies)] == [True] * 3
+    assert bodies[0].startswith(b"POST /a?b=c HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_an_endpoint_that_was_disabled_catches_up_beside_one_that_was_not(hub, n
         new_payment()
     assert _relay(hub) == 7
     with hub.db.session() as session:
-        endpoints.enable(session, returning)
+        endpoints.enable(session, returning, hub.clock.now())
     new_payment()
     _relay(hub, batch=2)
     assert _told(hub, steady) == _told(hub, returning)
