@@ -75,12 +75,15 @@ class Allowance:
         return -(-(_ONE - self.level % _ONE) // (self.limit.rate * _ONE))
 
     def headers(self) -> dict[str, str]:
-        """Return the fields of draft-ietf-httpapi-ratelimit-headers-10: the policy, and what is left of it."""
+        """Return the fields of draft-ietf-httpapi-ratelimit-headers-10, and the three of its drafts before 7, which more know."""
         limit = self.limit
         more = "" if self.left == limit.burst else f";t={self.wait_s}"
         return {
             "RateLimit-Policy": f'"key";q={limit.burst};w={-(-limit.burst // limit.rate)}',
             "RateLimit": f'"key";r={self.left}{more}',
+            "RateLimit-Limit": str(limit.burst),
+            "RateLimit-Remaining": str(self.left),
+            "RateLimit-Reset": str(-(-(limit.burst * _ONE - self.level) // (limit.rate * _ONE))),
         }
 
 

@@ -99,6 +99,8 @@ def test_a_call_too_many_is_told_when_to_come_again(new, look, run) -> None:
     assert before[0].headers["RateLimit-Policy"] == '"key";q=2;w=2'
     assert (before[0].headers["RateLimit"], refused.headers["RateLimit"]) == ('"key";r=1;t=1', '"key";r=0;t=1')
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+    older = [[answer.headers[f"RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset")] for answer in (before[0], refused)]
+    assert older == [["2", "1", "1"], ["2", "0", "2"]]
     # Nobody else's calls are counted with these; a key without a limit says nothing of one.
     assert "RateLimit" not in look(free).headers
     run("change", key, "--limit", "none")
