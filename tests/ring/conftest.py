@@ -38,7 +38,8 @@ from payhub.staff import service
 from payhub.staff.words import Said
 from reconciliation.banking.statements import import_statement
 from reconciliation.settlements import import_settlement
-from webhooks import endpoints
+from webhooks import endpoints, relay, replies
+from webhooks.models import Delivery, DeliveryTry
 
 ROOT = Path(__file__).parents[2]
 HEADING = "STT,MaGiaoDich,MaThamChieu,LoaiGiaoDich,ThoiGian,SoTien,Phi,NganHang,TrangThai,MaThanhToan"
@@ -148,6 +149,8 @@ def everything(hub, client, ask, order, paid, hire, lan, minh, keys) -> None:
     """At least one sealed value of every kind there is."""
     person = {"name": "Nguyễn Văn An", "id_number": "001099012345", "phone": "0912345678", "email": "an@example.com"}
     free = {"fee": "P-CGCN", "agency": "000.00.00.G15", "amount": 50_000, "reason": "Thông báo 12/TB"}
+    with hub.db.session() as session:
+        told = endpoints.add(hub, session, hub.registers.portal_rows["dvc-bo-tu-phap"][0].id, "https://portal.example/told", ["payment.created"])[0].id
     for number, line in enumerate((order["lines"][0], free)):
         body = {
             **order,
@@ -195,6 +198,16 @@ def everything(hub, client, ask, order, paid, hire, lan, minh, keys) -> None:
         session.add(name)
         discrepancies.open_(session, kind="late", key="k", on=now.date(), amount=1, currency="VND", evidence={}, now=now)
         acting.comment(hub, session, session.scalars(select(Discrepancy.id)).one(), lan.person, "Đã gọi cổng")
+    relay.run(hub.db, hub.clock.now())
+    with hub.db.session() as session:
+        delivery_id = session.scalars(select(Delivery.id).where(Delivery.endpoint_id == told).limit(1)).one()
+        try_id = ids.new_id()
+        reply = replies.seal(hub.keyring, try_id, b"Khong nhan")
+        session.add(
+            DeliveryTry(
+                id=try_id, delivery_id=delivery_id, at=now, status=500, error="status_500", took_ms=1, reply_key=reply.key, reply=reply.data
+            )
+        )  # fmt: skip
     file = f"{HEADING}\n1,1,{uuid.uuid4().hex},THANH_TOAN,20/11/2026 10:05:00,200000,0,NCB,THANH_CONG,\nTONG,1,200000,,,,,,,\n"
     import_settlement(hub, "vnpay-main", date(2026, 11, 20), "day.csv", file.encode())
     entry = Entry("FT1", datetime(2026, 11, 23, 9, tzinfo=GMT7), date(2026, 11, 23), 1_000, "NGUYEN VAN AN nop phi")

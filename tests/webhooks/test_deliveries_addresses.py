@@ -258,6 +258,8 @@ def test_a_connection_is_kept_while_it_holds_and_opened_anew_when_the_other_side
                 with line:
                     for _ in range(hangs_up_after):
                         bodies.append(line.recv(65536))
+                        while not bodies[-1].endswith(b"{}"):
+                            bodies[-1] += line.recv(65536)
                         line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
         thread = threading.Thread(target=answer)

@@ -332,7 +332,7 @@ def test_the_commands_make_list_verify_and_write_files(hub, paid, clock, tmp_pat
     clock.set(SATURDAY_EARLY)
     assert f"{PORTAL}  2026-11-20  version 1  1 rows" in run("make", "2026-11-20")
     assert "payment 200.000 VND (1)" in run("list", "--portal", PORTAL)
-    assert run("verify", "2026-11-20").count("holds") == 3
+    assert run("verify", "2026-11-20").count("holds") == 4
     run("get", "2026-11-20", "--portal", PORTAL, "--to", str(tmp_path))
     content = (tmp_path / f"{PORTAL}-2026-11-20-v1.csv").read_bytes()
     assert hashlib.sha256(content).hexdigest() == json.loads((tmp_path / f"{PORTAL}-2026-11-20-v1.json").read_text())["sha256"]
