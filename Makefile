@@ -32,7 +32,7 @@ serve: $(STAMP) ## run everything with sample data until Ctrl-C
 test: $(STAMP) ## run the tests, but those of `make heavy`
 	@$(BIN)/python -m pytest $(BUSY) -m "not heavy"
 
-heavy: $(STAMP) ## run the tests that install packages, start and kill sets of processes, or read files of a size
+heavy: $(STAMP) ## run the tests that install packages, start and kill sets of processes, read files of a size, or try things for a minute
 	@$(BIN)/python -m pytest $(CORES) -m heavy
 
 lint: $(STAMP) ## ruff, mypy, import borders

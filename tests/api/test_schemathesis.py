@@ -165,6 +165,7 @@ def violations(schema: Any, answered: Counter[tuple[str, int]]) -> Iterator[str]
                         yield f"{recorder.label}: {failure.title}: {failure.message[:500]}\n{check.failure_info.code_sample[:1000]}"
 
 
+@pytest.mark.heavy
 def test_no_answer_is_our_fault_or_undocumented(contract) -> None:
     answered: Counter[tuple[str, int]] = Counter()
     found = sorted(set(violations(contract, answered)))

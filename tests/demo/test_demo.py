@@ -70,6 +70,7 @@ def left_of(home):
     return found
 
 
+@pytest.mark.heavy
 def test_every_proof_of_a_small_day_holds(home, capsys):
     code = run_demo(40, home)
     said = capsys.readouterr().out

@@ -14,6 +14,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -439,6 +440,7 @@ PROFILES = {
 }
 
 
+@pytest.mark.heavy
 def test_whatever_happens_the_books_agree(world) -> None:
     Machine.make_world = staticmethod(world)
     chosen = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "usual")]
