@@ -120,7 +120,7 @@ def _registers(stage: Stage) -> None:
         for statement in _AGENCY_ROWS:
             connection.execute(text(statement), rows)
         connection.execute(
-            text("INSERT INTO national_fee VALUES (:place, :id, :kind, :budget_line, :retention_bp)"),
+            text("INSERT INTO seeded_fee VALUES (:place, :id, :kind, :budget_line, :retention_bp)"),
             [
                 {"place": place, "id": fee.id, "kind": fee.kind, "budget_line": fee.budget_line, "retention_bp": 7000 * place}
                 for place, fee in enumerate(fees)
@@ -144,12 +144,12 @@ def _id(kind: int, place: int) -> uuid.UUID:
 
 
 _TABLES = """
-    CREATE UNLOGGED TABLE national_agency (place int PRIMARY KEY, id uuid, account_id uuid);
-    CREATE UNLOGGED TABLE national_fee (place int, id uuid, kind text, budget_line text, retention_bp int);
+    CREATE UNLOGGED TABLE seeded_agency (place int PRIMARY KEY, id uuid, account_id uuid);
+    CREATE UNLOGGED TABLE seeded_fee (place int, id uuid, kind text, budget_line text, retention_bp int);
     SET LOCAL session_replication_role = replica
 """
 _AGENCY_ROWS = (
-    "INSERT INTO national_agency VALUES (:place, :id, :account_id)",
+    "INSERT INTO seeded_agency VALUES (:place, :id, :account_id)",
     """INSERT INTO agency (id, code, name_vi, name_en, chapter, budget_unit, valid_from)
        VALUES (:id, :code, :code, :code, '018', '1000000', '2020-01-01')""",
     """INSERT INTO collecting_account (id, agency_id, purpose, bank_bin, number, holder, valid_from)

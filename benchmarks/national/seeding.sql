@@ -15,8 +15,8 @@ WITH made AS MATERIALIZED (
   FROM generate_series(1, :payments) AS k
   CROSS JOIN LATERAL (
     SELECT ((:first_on)::timestamp + k * (:days * interval '1 day' / (:payments + 1))) AT TIME ZONE 'Asia/Ho_Chi_Minh' AS at) AS moment
-  JOIN national_agency AS agency ON agency.place = k % 500
-  JOIN national_fee AS fee ON fee.place = k % 2
+  JOIN seeded_agency AS agency ON agency.place = k % 500
+  JOIN seeded_fee AS fee ON fee.place = k % 2
 ), payments AS (
   INSERT INTO payment (id, portal_id, portal_reference, reference, dossier, state, currency, total, language, created_at,
                        expires_at, paid_at, event_seq)
