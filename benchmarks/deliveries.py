@@ -171,6 +171,7 @@ def latencies(scene: Scene, told: list[str], seconds: int, *, dead: bool) -> dic
     for _ in range(4 * seconds):
         happened.append(time.time())
         scene.happen(1, _SPREAD)
+        # Events come by the clock, whatever became of those before.
         time.sleep(max(0.0, happened[0] + len(happened) / 4 - time.time()))
     scene.wait_for_all(told[:-1])
     came: dict[str, list[float]] = {}

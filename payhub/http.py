@@ -163,7 +163,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 def _describe(view: View, *, raises: Sequence[type[PayHubError]] = (), **facts: Any) -> View:
     known: dict[str, Any] = getattr(view, "operation", {})
-    view.operation = {**known, **facts, "raises": (*known.get("raises", ()), *raises)}  # type: ignore[attr-defined]
+    view.operation = {**known, **facts, "raises": (*known.get("raises", ()), *raises)}  # type: ignore[attr-defined] # it is kept on the view
     return view
 
 

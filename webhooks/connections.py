@@ -139,6 +139,7 @@ class Connection(HTTPConnection):
                 first = _first(answer)
                 whole = answer.length == 0 or answer.isclosed()
         except BaseException:
+            # Whatever stopped it, a worker's end included: in the middle of an exchange nobody can use the connection again.
             self.close()
             raise
         if not whole:

@@ -6,6 +6,7 @@ How a body is built has versions. An endpoint is told in the one it was added wi
 from __future__ import annotations
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ _NAMED = {"attempt": "att", "refund": "ref", "dispute": "dsp", "unapplied": "uap
 """What an event names by our own id, and the kind of its outside id."""
 
 
-class Sent:
+class Sent(ABC):
     """Whatever is sent to an endpoint."""
 
     __slots__ = ()
@@ -34,9 +35,9 @@ class Sent:
         said = {"version": version, **self.content(mode, version)}
         return orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
 
+    @abstractmethod
     def content(self, mode: str, version: int) -> dict[str, Any]:
         """Return what it says beside its version."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

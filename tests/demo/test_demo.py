@@ -90,6 +90,8 @@ def test_every_proof_of_a_small_day_holds(home, capsys):
         "statement_gap",
     ):
         assert kind in said
+    [confirmed] = re.findall(r"every CONFIRM is verified by the portal of the national contract +([0-9]+) verified", said)
+    assert int(confirmed) > 0
     for account in ("vnpay-main", "momo-main", "zalopay-main"):
         assert list((home / "demo" / "settlements").glob(f"{account}-*.csv"))
         assert f"{account}: no money is lost" in said

@@ -17,6 +17,7 @@ from webhooks import addresses, resending, speaking
 from webhooks.connections import Connection
 from webhooks.endpoints import Target
 from webhooks.models import Delivery
+from webhooks.pinging import ping
 
 CONFIRM = "LoaiBanTin MaLoi MaDoiTac MaThamChieu SoTien MaTienTe MaGiaoDich MaNganHang ThoiGianGD ThongTinGiaoDich"
 FIRST, SECOND, THIRD = "dvc0000001H532611200001", "12345_6f1c2a7e-3b4d-", "third"
@@ -188,6 +189,11 @@ def test_nothing_but_00_is_an_acceptance_and_nothing_else_of_the_reply_is_demand
         with subtests.test(error=error), closing_(Connection(told.url, addresses.anywhere)) as connection:
             reply = connection.post(sent.headers, sent.body, 5)
             assert speaking.judge(target, sent, reply.status, reply.first) == error
+
+
+def test_an_endpoint_of_the_contract_is_not_pinged_for_it_has_no_word_for_that(told, hub) -> None:
+    endpoint = told.listen()
+    assert (ping(hub, endpoint.id)["error"], told.received) == ("no_word", [])
 
 
 def test_while_a_secret_changes_tries_take_turns(portal, told, pay, share, clock, rows, hub) -> None:

@@ -161,6 +161,7 @@ def test_a_store_that_does_not_answer_has_the_portal_send_it_again(portal, hub, 
 
     from payhub.registers import RegisterCache
 
+    # The database is every test's of this process: what it does when it is away is said in its place.
     def gone(_: object) -> None:
         raise OperationalError("", {}, Exception())
 

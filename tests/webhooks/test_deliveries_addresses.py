@@ -210,6 +210,7 @@ def talker() -> Iterator[Callable[[bytes, bytes], int]]:
                         line.sendall(first)
                         while drip:
                             line.sendall(drip)
+                            # The slowness is what is tested.
                             time.sleep(0.02)
 
     def start(first: bytes, drip: bytes = b"") -> int:

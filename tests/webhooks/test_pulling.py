@@ -61,6 +61,7 @@ def test_what_is_not_numbered_yet_is_not_shown_and_comes_later(api, told, hub) -
 
 
 def test_a_rare_type_is_found_however_much_lies_before_it(api, told, monkeypatch) -> None:
+    # In truth thousands of events are walked before a page ends early.
     monkeypatch.setattr(pulling, "WALKED", 3)
     for _ in range(4):
         told.happens(told.payment(), "attempt.created")

@@ -193,6 +193,7 @@ def test_an_endpoint_that_cannot_be_used_is_refused_by_the_name_of_the_field(api
 
 
 def test_a_portal_has_so_many_endpoints_and_no_more(add, api, monkeypatch) -> None:
+    # In truth twenty: the rule is the same.
     monkeypatch.setattr(endpoints, "MOST", 2)
     for number in range(2):
         add(f"https://example.org/{number}")

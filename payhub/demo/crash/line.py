@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import select
 import socket
-import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import requests
 
-from payhub.demo.surroundings import HOST
+from payhub.demo.listening import Handler, Server
 
 _TIMEOUT_S = 30
 _REFUNDS = {"/v2/gateway/api/refund", "/v2/refund"}
@@ -25,22 +23,19 @@ class Line:
     def __init__(self, gateway: str, hold_s: float) -> None:
         self.gateway, self.hold_s = gateway, hold_s
         self.counts: Counter[str] = Counter()
-        self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._server = Server(self, _Handler)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
     @property
     def url(self) -> str:
         """Where it begins."""
-        return f"http://{HOST}:{self._server.server_port}"
+        return self._server.origin
 
     @property
     def busy(self) -> bool:
@@ -58,29 +53,17 @@ class Line:
         return not gone
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
+class _Handler(Handler):
+    server: Server[Line]
 
-    def __init__(self, line: Line) -> None:
-        self.line = line
-        super().__init__((HOST, 0), _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Take no notice of a sender that is killed in the middle."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name is the base class's
         """Carry a request to the gateway and its answer back; where the gateway hangs up, hang up."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        if not self.server.line.carries(self.connection, self.path, body):
+        if not self.server.owner.carries(self.connection, self.path, body):
             return
         try:
             headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
-            answer = requests.post(f"{self.server.line.gateway}{self.path}", data=body, headers=headers, timeout=_TIMEOUT_S)
+            answer = requests.post(f"{self.server.owner.gateway}{self.path}", data=body, headers=headers, timeout=_TIMEOUT_S)
         except requests.RequestException:
             return
         self.send_response(answer.status_code)
@@ -88,6 +71,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.content)))
         self.end_headers()
         self.wfile.write(answer.content)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
-        """Say nothing."""

@@ -245,6 +245,7 @@ def test_a_day_of_any_size_needs_the_same_memory(hub, paid, state, rows, monkeyp
         for number, (on, payments) in enumerate(((FRIDAY, 6_000), (date(2026, 11, 19), 1_000)), 1):
             binds = {**dict(zip(names, (*lent, *account), strict=True)), "day_number": number, "day": on, "payments": payments, "events_before": number * 10**5}
             connection.execute(HISTORY, binds)
+    # Smaller steps, so that thousands of rows are what a million are in truth.
     monkeypatch.setattr(entries, "BATCH", 100)
     peaks = []
     for on in (date(2026, 11, 18), date(2026, 11, 19), FRIDAY):
