@@ -113,7 +113,8 @@ def add(
     )
     session.add(endpoint)
     session.flush()
-    shown = rotate(hub, session, endpoint.id, by=by)
+    # CONFIRM is proven with the portal's own secret.
+    shown = rotate(hub, session, endpoint.id, by=by) if protocol == "standard" else ""
     record(session, "added", endpoint.id, endpoint.created_at, by, types=endpoint.event_types, scheme=scheme, version=version)
     return endpoint, shown
 
