@@ -72,12 +72,12 @@ _FIGURES_OF = f"({_OF_FIGURES})"
 _BALANCES = ", ".join(f"'{account}'" for account in BALANCES)
 # Lines are counted anew too: both shares of one are one.
 _RECOUNT = """
-    SELECT j.business_on, CASE WHEN j.attempt_id IS NULL THEN j.cohort_on ELSE a.cohort_on END AS cohort_on, j.gateway_account_id,
-           p.agency_id, p.kind, p.budget_line, p.currency, j.fact, p.account,
+    SELECT j.business_on, CASE WHEN j.attempt_id IS NULL THEN j.cohort_on ELSE a.cohort_on END AS cohort_on, a.gateway_on,
+           j.gateway_account_id, p.agency_id, p.kind, p.budget_line, p.currency, j.fact, p.account,
            count(DISTINCT (j.id, p.payment_line_id)) AS lines, sum(p.amount) AS amount,
            coalesce(sum(p.amount) FILTER (WHERE p.share = 'retained'), 0) AS retained
     FROM posting p JOIN journal j ON j.id = p.journal_id LEFT JOIN attempt a ON a.id = j.attempt_id
-    WHERE {which} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+    WHERE {which} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 """
 _KEY = ", ".join(KEY)
 _DIFFERENT = f"""
@@ -90,12 +90,12 @@ _DIFFERENT = f"""
 _FOLDED = "(SELECT xact IS NULL AND j.id <= before OR xact < next AND xact <> ALL (running) FROM fold)"
 LAWS = [
     Law(
-        "rollups are a recount of the journals that are folded, by the day booked on and by the day the money came",
+        "rollups are a recount of the journals that are folded, by the day booked on, the day the money came and the gateway's",
         "SELECT count(*) FROM rollup",
         _DIFFERENT.format(totals="SELECT * FROM rollup", recount=_RECOUNT.format(which=_FOLDED)),
     ),
     Law(
-        "rollups and what is not folded yet are a recount of all journals, by either day",
+        "rollups and what is not folded yet are a recount of all journals, by each of these days",
         "SELECT count(*) FROM journal",
         _DIFFERENT.format(totals=BOOKED, recount=_RECOUNT.format(which="true")),
     ),

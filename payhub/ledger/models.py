@@ -73,15 +73,16 @@ class Posting(Base):
 
 
 class Rollup(Base):
-    """What folded journals moved, added up: a fact on an account, of one gateway account, agency, kind, budget line, both days."""
+    """What folded journals moved, added up: a fact on an account, by gateway account, agency, kind, budget line and days."""
 
     __tablename__ = "rollup"
     __table_args__ = (
         UniqueConstraint(
-            "business_on", "gateway_account_id", "agency_id", "kind", "budget_line", "account", "fact", "cohort_on", "currency",
-            name="uq_rollup_key", postgresql_nulls_not_distinct=True,
+            "business_on", "gateway_account_id", "agency_id", "kind", "budget_line", "account", "fact", "cohort_on", "gateway_on",
+            "currency", name="uq_rollup_movement", postgresql_nulls_not_distinct=True,
         ),
         Index("ix_rollup_cohort_on", "cohort_on"),
+        Index("ix_rollup_collected", "gateway_account_id", "gateway_on", postgresql_where="fact = 'applied' AND account = 'owed'"),
         {"postgresql_with": {"fillfactor": 80}},
     )  # fmt: skip
 
@@ -89,6 +90,8 @@ class Rollup(Base):
     business_on: Mapped[date]
     cohort_on: Mapped[date]
     """The day on which the money came that the fact is about; of a fact about no payment, its own."""
+    gateway_on: Mapped[date | None]
+    """The gateway's own day of that money, by which its files match; of a fact about no payment, none."""
     gateway_account_id: Mapped[uuid.UUID]
     agency_id: Mapped[uuid.UUID | None]
     kind: Mapped[str | None]

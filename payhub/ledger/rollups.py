@@ -24,16 +24,22 @@ STEP = 2_000
 _LAST = uuid.UUID(int=2**128 - 1)
 
 KEY = (
-    "business_on", "cohort_on", "gateway_account_id", "agency_id", "kind", "budget_line", "currency", "fact", "account",
+    "business_on", "cohort_on", "gateway_on", "gateway_account_id", "agency_id", "kind", "budget_line", "currency", "fact",
+    "account",
 )  # fmt: skip
 _COLUMNS = ", ".join((*KEY, "lines", "amount", "retained"))
 # A fact is of the day on which its attempt's money came; what pays a payment says that day itself.
-CAME_ON = """coalesce(CASE WHEN journal.fact <> 'applied' THEN (
-      SELECT attempt.cohort_on FROM attempt WHERE attempt.id = journal.attempt_id) END, journal.cohort_on)"""
-# Lines one by one, by the index of their journal, whatever the planner believes of the number of journals.
+_CAME_ON = "coalesce(CASE WHEN journal.fact <> 'applied' THEN {attempts} END, journal.cohort_on)"
+CAME_ON = _CAME_ON.format(attempts="(SELECT attempt.cohort_on FROM attempt WHERE attempt.id = journal.attempt_id)")
+# Attempts by their key and lines by the index of their journal, one by one, whatever the planner believes of how many there are.
+# Both days of an attempt are written with its first journal and never changed, so they are the same whenever it is folded.
 _SIDES = f"""
-    SELECT journal.business_on, journal.gateway_account_id, journal.fact, side.*, {CAME_ON} AS cohort_on
+    SELECT journal.business_on, journal.gateway_account_id, journal.fact, side.*, money.gateway_on,
+           {_CAME_ON.format(attempts="money.cohort_on")} AS cohort_on
     FROM ({{journals}}) AS journal
+    LEFT JOIN LATERAL (
+      SELECT attempt.gateway_on, attempt.cohort_on FROM attempt WHERE attempt.id = journal.attempt_id OFFSET 0
+    ) AS money ON true
     CROSS JOIN LATERAL (
       SELECT account, agency_id, kind, budget_line, currency, 1::bigint AS lines, sum(amount)::bigint AS amount,
              coalesce(sum(amount) FILTER (WHERE share = 'retained'), 0)::bigint AS retained
@@ -50,6 +56,23 @@ _UNFOLDED = _SIDES.format(
 )
 BOOKED = f"SELECT {_COLUMNS} FROM rollup WHERE lines <> 0 UNION ALL SELECT {_COLUMNS} FROM ({_UNFOLDED}) AS unfolded"  # noqa: S608 - our own pieces
 """Every movement of the ledger, added up as far as it is folded: for the FROM of a statement that says which days it wants."""
+_SINCE = _SIDES.format(
+    journals="""
+      SELECT since.* FROM journal AS since
+      WHERE since.xact >= pg_snapshot_xmin(CAST(:seen AS pg_snapshot))::text::bigint
+        AND NOT pg_visible_in_snapshot(since.xact::text::xid8, CAST(:seen AS pg_snapshot))
+        AND since.xact IS DISTINCT FROM pg_current_xact_id_if_assigned()::text::bigint
+    """
+)
+SEEN = f"""{BOOKED} UNION ALL
+    SELECT {", ".join(KEY)}, -lines, -amount, -retained FROM ({_SINCE}) AS since"""  # noqa: S608 - our own pieces
+"""The same as an earlier statement of this transaction saw it, whose `pg_current_snapshot()` is bound as text to `:seen`.
+
+It is exact, whoever folded meanwhile. No journal is ever changed or taken away, so this statement sees at least what that one saw.
+What it sees more are just the journals of transactions that were not committed there, and those the snapshot tells by their number:
+they are in `BOOKED` once, folded or not, and are taken off once. What this transaction wrote itself counts as it stands now, and
+journals without a number are older than any snapshot.
+"""
 
 # An index leads to what is not folded; without figures about so few rows the planner might rather read them all.
 _READY = text(
@@ -76,7 +99,7 @@ _ADD = f"""
     INSERT INTO rollup ({_COLUMNS})
     SELECT {", ".join(KEY)}, sum(lines), sum(amount), sum(retained) FROM ({{sides}}) AS side GROUP BY {", ".join(KEY)}
     ORDER BY {", ".join(KEY)}
-    ON CONFLICT ON CONSTRAINT uq_rollup_key DO UPDATE SET lines = rollup.lines + excluded.lines,
+    ON CONFLICT ON CONSTRAINT uq_rollup_movement DO UPDATE SET lines = rollup.lines + excluded.lines,
       amount = rollup.amount + excluded.amount, retained = rollup.retained + excluded.retained
 """  # noqa: S608 - our own pieces
 _FOLD = text(
