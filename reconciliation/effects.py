@@ -64,19 +64,26 @@ _OVER = statement(
         AND (key LIKE '%/reported' OR kind IN
              ('missing_at_hub', 'missing_at_gateway', 'amount_differs', 'currency_differs', 'duplicate_at_gateway',
               'refund_missing_at_gateway', 'fee_differs'))
+    ), own AS (
+      SELECT * FROM owned
+      WHERE key IN (
+        :account_code || '/' || line_type || '/' || reference,
+        :account_code || '/' || line_type || '/' || reference || '/reported')
     ), settled AS (
-      SELECT owned.id FROM owned JOIN verdict USING (line_type, reference)
+      SELECT own.id FROM own JOIN verdict USING (line_type, reference)
       WHERE verdict.ordinal = 1 AND verdict.class NOT IN ('in_other_file', 'awaited')
-        AND owned.key IN (
-          :account_code || '/' || line_type || '/' || reference,
-          :account_code || '/' || line_type || '/' || reference || '/reported')
+      UNION ALL
+      -- What was taken at once.
+      SELECT own.id FROM own JOIN settlement_line AS line USING (line_type, reference)
+      WHERE line.part = :part AND line.settlement_id = :settlement_id AND line_type = 'payment'
+        AND line.number NOT IN (SELECT number FROM uncertain WHERE number IS NOT NULL)
     )
     SELECT id FROM owned
     WHERE ("on" BETWEEN :first_on AND :last_on OR id IN (SELECT id FROM settled))
       AND NOT EXISTS (SELECT FROM finding WHERE finding.kind = owned.kind AND finding.key = owned.key)
     """
 )
-_ELSEWHERE = statement("SELECT DISTINCT gateway_on FROM apart WHERE gateway_on NOT BETWEEN :first_on AND :last_on ORDER BY 1")
+_ELSEWHERE = statement("SELECT DISTINCT gateway_on FROM verdict WHERE gateway_on NOT BETWEEN :first_on AND :last_on ORDER BY 1")
 # Other files whose outcome this settlement may have changed, being new: near ones, those of the days its payments and refunds
 # belong to, those that list payments of its days, and later ones that list the same references. Refunds may be listed by their
 # orders', so there every file of the day counts.
@@ -92,7 +99,7 @@ _TOUCHED = statement(
         WHERE run.settlement_id = other.id AND run.state = 'done' AND day BETWEEN :first_on AND :last_on)
       OR other.id IN (
         SELECT line.settlement_id FROM settlement_line AS line
-        JOIN apart ON apart.reference = line.reference AND apart.line_type = line.line_type AND apart.number IS NOT NULL
+        JOIN verdict ON verdict.reference = line.reference AND verdict.line_type = line.line_type AND verdict.number IS NOT NULL
         WHERE line.part = ANY (:later_parts) AND line.settlement_id = ANY (:later))
       OR other.id IN (
         SELECT again.settlement_id FROM settlement AS file

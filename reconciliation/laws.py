@@ -160,12 +160,13 @@ LAWS = [
           JOIN settlement_line n ON n.part = s.part AND n.settlement_id = s.id AND n.number = p.number
         ), proven AS (
           SELECT run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency,
-                 sum(sign) AS count, sum(sign * amount) AS amount, sum(sign * retained) AS retained
-          FROM said GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+                 sum(sign * amount) AS amount, sum(sign * retained) AS retained
+          FROM said GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(sign * amount) <> 0 OR sum(sign * retained) <> 0
         )
         SELECT run_id, payout, agency_id, kind, budget_line, business_on, cohort_on FROM proven
-        FULL JOIN run_total t USING (run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency)
-        WHERE (proven.count, proven.amount, proven.retained) IS DISTINCT FROM (t.count, t.amount, t.retained)
+        FULL JOIN (SELECT * FROM run_total WHERE amount <> 0 OR retained <> 0) t
+          USING (run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency)
+        WHERE (proven.amount, proven.retained) IS DISTINCT FROM (t.amount, t.retained)
         """,  # noqa: S608 - our own pieces
     ),
 ]

@@ -1,4 +1,4 @@
-"""Holding a settlement against the hub: `pairing.sql` and `matching.sql` into `verdict`, and what is read from it."""
+"""Holding a settlement against the hub: what agrees at once (`pairing.sql`), and a `verdict` on the rest (`matching.sql`)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Scope:
 _TYPES: Mapping[str, Any] = {
     "settlement_id": Uuid(), "part": BigInteger(), "account_id": Uuid(), "first_on": Date(), "last_on": Date(),
     "grace_days": Integer(), "neighbours": Integer(), "covered": Boolean(), "earlier": ARRAY(Uuid()),
-    "earlier_parts": ARRAY(BigInteger()), "later": ARRAY(Uuid()), "later_parts": ARRAY(BigInteger()), "run_id": Uuid(),
+    "earlier_parts": ARRAY(BigInteger()), "other": ARRAY(Uuid()), "other_parts": ARRAY(BigInteger()),
+    "later": ARRAY(Uuid()), "later_parts": ARRAY(BigInteger()), "run_id": Uuid(),
     "near_first": Uuid(), "near_last": Uuid(),
 }  # fmt: skip
 
@@ -56,27 +57,13 @@ def statement(sql: str, *more: Any) -> Any:
     return text(sql).bindparams(*(bindparam(name, type_=kind) for name, kind in _TYPES.items() if f":{name}" in sql), *more)
 
 
-_PAIR = statement(f"CREATE TEMPORARY TABLE pair ON COMMIT DROP AS {PAIRING}")
-_MATCH = statement(f"CREATE TEMPORARY TABLE apart ON COMMIT DROP AS {MATCHING}")
-# Hashing beats sorting here, compiling costs more than it saves, and each file wants a plan of its own.
+_PAIR = statement(PAIRING)
+_MATCH = statement(f"CREATE TEMPORARY TABLE verdict ON COMMIT DROP AS {MATCHING}")
+# Hashing beats sorting here, compiling costs more than it saves, each file wants a plan of its own, and each worker a processor.
 _SETTINGS = text(
     "SET LOCAL jit = off; SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_custom_plan; "
-    f"SET LOCAL work_mem = '{_HASHED_MB}MB'"
-)
-# One name for both. It goes with the tables, when the transaction ends.
-_VERDICT = text(
-    """
-    CREATE TEMPORARY VIEW verdict AS
-    SELECT 'payment' AS line_type, reference, 1::bigint AS ordinal, number, happened_on, payout, amount AS their_amount,
-           currency AS their_currency, our_id, payment_id, 'succeeded' AS state, true AS applied, gateway_on, cohort_on,
-           amount AS our_amount, currency AS our_currency, 'matched' AS class, gateway_on <> happened_on AS dated_apart,
-           false AS disputed
-    FROM pair WHERE plain
-    UNION ALL
-    SELECT line_type, reference, ordinal, number, happened_on, payout, their_amount, their_currency, our_id, payment_id, state,
-           applied, gateway_on, cohort_on, our_amount, our_currency, class, dated_apart, disputed
-    FROM apart
-    """
+    f"SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '{_HASHED_MB}MB'; "
+    "CREATE TEMPORARY TABLE uncertain (number bigint, our_id uuid) ON COMMIT DROP"
 )
 _COVERED = statement(
     "SELECT count(*) = :grace_days FROM generate_series(1, :grace_days) AS after WHERE EXISTS (SELECT FROM settlement "
@@ -84,45 +71,53 @@ _COVERED = statement(
     "AND :last_on + after::int BETWEEN period_on AND until_on)"
 )
 # Which tables the other files' lines are in is said with them, so that no other table is looked at.
-_NEAR = """
+_OTHER = """
     SELECT id, part FROM settlement
-    WHERE gateway_account_id = :account_id AND superseded_by_id IS NULL AND id <> :settlement_id AND
+    WHERE gateway_account_id = :account_id AND superseded_by_id IS NULL AND id <> :settlement_id
 """
-_EARLIER = statement(_NEAR + " until_on BETWEEN :first_on - 31 AND :first_on - 1")
-_LATER = statement(_NEAR + " period_on BETWEEN :last_on + 1 AND :last_on + 31")
+_OTHERS = statement(_OTHER)
+_EARLIER = statement(_OTHER + " AND until_on BETWEEN :first_on - 31 AND :first_on - 1")
+_LATER = statement(_OTHER + " AND period_on BETWEEN :last_on + 1 AND :last_on + 31")
 # Money given back counts against money taken, as in the file's own sum.
 _COUNTS = text(
     """
-    WITH counted AS (
-      SELECT 'matched' AS class, count(*) AS count, sum(amount) AS amount, count(*) AS lines, count(*) AS attempts,
-             sum(amount) AS confirmed, sum(amount) AS listed, count(*) FILTER (WHERE gateway_on <> happened_on) AS dated_apart
-      FROM pair WHERE plain HAVING count(*) > 0
-      UNION ALL
-      SELECT class, count(*), sum(coalesce(our_amount, their_amount)), count(number), count(our_id),
-             coalesce(sum(our_amount * CASE line_type WHEN 'refund' THEN -1 ELSE 1 END), 0),
-             coalesce(sum(their_amount) FILTER (WHERE line_type = 'payment'), 0)
-               - coalesce(sum(their_amount) FILTER (WHERE line_type IN ('refund', 'reversal')), 0),
-             count(*) FILTER (WHERE dated_apart)
-      FROM apart GROUP BY class
-    )
-    SELECT class, sum(count)::bigint AS count, sum(amount)::bigint AS amount, sum(lines)::bigint AS lines,
-           sum(attempts)::bigint AS attempts, sum(confirmed)::bigint AS confirmed, sum(listed)::bigint AS listed,
-           sum(dated_apart)::bigint AS dated_apart
-    FROM counted GROUP BY class ORDER BY class
+    SELECT class, count(*) AS count, coalesce(sum(coalesce(our_amount, their_amount)), 0)::bigint AS amount,
+           count(number) AS lines, count(our_id) AS attempts,
+           coalesce(sum(our_amount * CASE line_type WHEN 'refund' THEN -1 ELSE 1 END), 0)::bigint AS confirmed,
+           (coalesce(sum(their_amount) FILTER (WHERE line_type = 'payment'), 0)
+             - coalesce(sum(their_amount) FILTER (WHERE line_type IN ('refund', 'reversal')), 0))::bigint AS listed,
+           count(*) FILTER (WHERE dated_apart) AS dated_apart
+    FROM verdict GROUP BY class
     """
 )
 
 
-def match(session: Session, scope: Scope) -> None:
-    """Fill `verdict`, which lives until the transaction ends."""
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The lines of a settlement that were taken at once, because they and their payments agree in everything."""
+
+    count: int
+    amount: int
+    dated_apart: int
+    """How many of them the gateway dates a day before or after the hub."""
+    payout: str | None
+    """What all of them call the payout they came in, empty where none names it; None where they came in several."""
+    seen: str
+    """The snapshot in which both sides were read (PostgreSQL's `pg_snapshot`)."""
+
+
+def match(session: Session, scope: Scope) -> Agreed:
+    """Take at once what agrees; fill `verdict` for what is `uncertain`. Both tables live until the transaction ends."""
     session.execute(_SETTINGS)
     covered = session.scalar(_COVERED, scope.binds())
-    binds = {**scope.binds(), **_named("earlier", session.execute(_EARLIER, scope.binds())), "covered": covered}
-    session.execute(_PAIR, binds)
-    session.execute(text("SET LOCAL default_statistics_target = 10; ANALYZE pair"))
+    binds = {**scope.binds(), "covered": covered}
+    for name, files in (("earlier", _EARLIER), ("other", _OTHERS)):
+        binds |= _named(name, session.execute(files, scope.binds()))
+    agreed = Agreed(**session.execute(_PAIR, binds).mappings().one())
+    session.execute(text("SET LOCAL default_statistics_target = 10; ANALYZE uncertain"))
     session.execute(_MATCH, binds)
-    session.execute(text("ANALYZE apart; SET LOCAL enable_mergejoin TO DEFAULT"))
-    session.execute(_VERDICT)
+    session.execute(text("ANALYZE verdict; SET LOCAL enable_mergejoin TO DEFAULT"))
+    return agreed
 
 
 def later(session: Session, scope: Scope) -> dict[str, Any]:
@@ -135,6 +130,14 @@ def _named(name: str, found: Iterable[Any]) -> dict[str, Any]:
     return {name: [row.id for row in rows], f"{name}_parts": sorted({row.part for row in rows})}
 
 
-def counts(session: Session) -> dict[str, dict[str, int]]:
+def counts(session: Session, agreed: Agreed) -> dict[str, dict[str, int]]:
     """Return, per class, how many rows and how much money: the hub's amount where it has one, else the gateway's."""
-    return {row["class"]: {name: row[name] for name in row if name != "class"} for row in session.execute(_COUNTS).mappings()}
+    found = {row["class"]: {name: row[name] for name in row if name != "class"} for row in session.execute(_COUNTS).mappings()}
+    if agreed.count:
+        both = dict.fromkeys(("count", "lines", "attempts"), agreed.count) | dict.fromkeys(
+            ("amount", "confirmed", "listed"), agreed.amount
+        )
+        matched = {**both, "dated_apart": agreed.dated_apart}
+        others = found.get("matched", {})
+        found["matched"] = {name: value + others.get(name, 0) for name, value in matched.items()}
+    return dict(sorted(found.items()))

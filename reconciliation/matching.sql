@@ -1,9 +1,10 @@
 -- The lines of one settlement held against the attempts with confirmed money and the refunds that were sent: one row, and one
--- class, for every one of them but for those pairs that agree in everything (`pair`, made by pairing.sql).
+-- class, for each that is `uncertain`; what pairing.sql took at once is not among them.
 --
 -- :settlement_id, :part, :account_id   the settlement, the table its lines are in, its gateway account
 -- :first_on, :last_on                  the days it covers
 -- :earlier, :earlier_parts             the settlements of the month before it that count, and the tables of their lines
+-- :other, :other_parts                 all others of the account that count, and the tables of their lines
 -- :covered                             whether the files in which a line of these days may still come are all in
 -- :grace_days                          how many days after its own a line may still come
 --
@@ -66,7 +67,7 @@ WITH accepted AS (
          ) AS reference
   FROM settlement_line AS line
   WHERE line.part = :part AND line.settlement_id = :settlement_id AND line.line_type <> 'refund'
-    AND (line.line_type <> 'payment' OR line.number IN (SELECT number FROM pair WHERE NOT plain AND number IS NOT NULL))
+    AND (line.line_type <> 'payment' OR line.number IN (SELECT number FROM uncertain))
 ), listed AS MATERIALIZED (
   SELECT line_type, number, amount, currency, happened_on, payout, reference FROM named
   UNION ALL
@@ -116,7 +117,7 @@ WITH accepted AS (
   SELECT id AS our_id, 'payment' AS line_type, reference, 1::bigint AS ordinal,
          payment_id, state, applied, confirmed AS amount, currency, gateway_on, cohort_on
   FROM attempt
-  WHERE id IN (SELECT our_id FROM pair WHERE NOT plain AND our_id IS NOT NULL)
+  WHERE id IN (SELECT our_id FROM uncertain)
   UNION ALL
   -- Requests to give back: those of these days that were accepted, and any, whatever became of it, that the settlement names.
   SELECT sent.id, 'refund', sent.reference, 1, refund.payment_id, sent.state, false, refund.amount, refund.currency,
@@ -156,9 +157,9 @@ WITH accepted AS (
       -- Only the hub has it.
       WHEN number IS NULL AND state = 'reversed' THEN 'reversed'
       WHEN number IS NULL AND (
-        SELECT other.id FROM settlement_line AS line JOIN settlement AS other ON other.id = line.settlement_id
-        WHERE line.reference = sides.reference AND line.line_type = 'payment'
-          AND other.gateway_account_id = :account_id AND other.superseded_by_id IS NULL AND other.id <> :settlement_id
+        SELECT line.number FROM settlement_line AS line
+        WHERE line.part = ANY (:other_parts) AND line.settlement_id = ANY (:other)
+          AND line.line_type = 'payment' AND line.reference = sides.reference
         LIMIT 1) IS NOT NULL THEN 'in_other_file'
       WHEN number IS NULL AND line_type = 'refund'
         AND reference IN (SELECT reference FROM refund_lines WHERE settlement_id <> :settlement_id) THEN 'in_other_file'
@@ -192,9 +193,9 @@ SELECT classified.*,
     WHEN 'reversed' THEN
       CASE line_type
         WHEN 'payment' THEN number IS NOT NULL AND (
-          SELECT line.number FROM settlement_line AS line JOIN settlement AS other ON other.id = line.settlement_id
-          WHERE line.reference = classified.reference AND line.line_type IN ('refund', 'reversal')
-            AND other.gateway_account_id = :account_id AND other.superseded_by_id IS NULL
+          SELECT line.number FROM settlement_line AS line
+          WHERE line.part = ANY (array_append(:other_parts, :part)) AND line.settlement_id = ANY (array_append(:other, :settlement_id))
+            AND line.line_type IN ('refund', 'reversal') AND line.reference = classified.reference
           LIMIT 1) IS NULL
         ELSE (
           SELECT attempt.state <> 'reversed' FROM attempt

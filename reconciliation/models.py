@@ -236,7 +236,6 @@ class RunTotal(Base):
     cohort_on: Mapped[date] = mapped_column(primary_key=True)
     """The day on which it came: the same, unless that was shut, or the money was allocated later."""
     currency: Mapped[str] = mapped_column(CHAR(3), primary_key=True)
-    count: Mapped[int]
     amount: Mapped[int]
     retained: Mapped[int]
     """The agency's own part of it."""

@@ -49,7 +49,8 @@ _SIDES = f"""
 """  # noqa: S608 - our own piece
 _UNFOLDED = _SIDES.format(
     journals="""
-      SELECT late.* FROM fold JOIN journal AS late ON late.xact = ANY (fold.running)
+      SELECT late.* FROM fold CROSS JOIN LATERAL unnest(fold.running) AS each (xact)
+      CROSS JOIN LATERAL (SELECT * FROM journal WHERE journal.xact = each.xact OFFSET 0) AS late
       UNION ALL SELECT recent.* FROM fold JOIN journal AS recent ON recent.xact >= fold.next
       UNION ALL SELECT older.* FROM fold JOIN journal AS older ON older.xact IS NULL AND older.id > fold.before
     """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from gateways.base import Outcome
 from reconciliation.proofs import of_payment
 
@@ -38,3 +40,28 @@ def test_lines_found_by_the_gateways_number_are_said_one_by_one(desk, rows) -> N
     desk.again(imported)
     assert rows("SELECT count(*) FROM line_apart") == [(0,)]
     assert rows("SELECT count(*) FROM proof_apart") == rows("SELECT count(*) FROM proof") == [(1,)]
+
+
+@pytest.mark.parametrize("payouts", [("", "", ""), ("A", "A", "A"), ("A", "A", "B"), ("A", "A", "")])
+def test_what_is_proven_is_told_apart_by_the_payouts_that_the_file_names(desk, rows, payouts) -> None:
+    free = {"fee": "LP-LLTP", "agency": "000.00.00.G15", "relief": "TRE-EM"}
+    paid = {"fee": "P-CONGCHUNG-HD", "agency": "000.00.00.G15", "declared_value": 10**9}
+    attempts = [desk.pay(lines=[paid, free]), desk.pay(on=desk.day + ONE), desk.pay()]
+    listed = [desk.row_of(attempt, payout=payout, on=desk.day) for attempt, payout in zip(attempts, payouts, strict=True)]
+    desk.settle([*listed, desk.row("X", 1_000, payout="C")])
+    wanted = dict.fromkeys(payouts, 0)
+    for attempt, payout in zip(attempts, payouts, strict=True):
+        wanted[payout] += attempt.amount
+    assert dict(rows("SELECT payout, sum(amount) FROM run_total GROUP BY 1")) == wanted
+    assert desk.classes() == {"matched": 3, "missing_at_hub": 1}
+
+
+def test_a_line_without_a_reference_that_means_a_payment_listed_by_its_own_is_a_second_one(desk, rows) -> None:
+    attempt, other = desk.pay(), desk.pay()
+    nameless = desk.row_of(attempt, reference="", transaction=f"T{attempt.reference}")
+    imported = desk.settle([desk.row_of(attempt, transaction="OTHER"), desk.row_of(other), nameless])
+    for _ in range(2):
+        assert desk.classes() == {"matched": 2, "duplicate_at_gateway": 1}
+        assert rows("SELECT sum(amount) FROM run_total") == [(400_000,)]
+        assert rows("SELECT number, holds FROM proof ORDER BY 1") == [(2, True), (3, True)]
+        desk.again(imported)

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
+from gateways.base import Outcome
 from gateways.simulator.settlement import written
 from gateways.simulator.zalopay import Zalopay
 from reconciliation import running, running_commands, runs
@@ -69,6 +70,23 @@ def test_how_far_a_run_is_is_seen_before_anything_of_it_is_committed(desk, impor
     assert (shown["state"], shown["step"], shown["progress"]["lines"]) == ("done", None, 2)
     assert [row["id"] for row in look("/v1/runs?state=done&account=vnpay-main&date=2026-11-20")["data"]] == [public(imported)]
     assert look("/v1/runs?date=2026-11-21")["data"] == look("/v1/runs?account=momo-main")["data"] == []
+
+
+def test_money_that_comes_while_a_run_is_at_work_is_proven_by_the_next_one(desk, held, blocked, rows) -> None:
+    here, late = desk.pay(), desk.pay(outcome=None)
+    imported = desk.take([desk.row_of(here), desk.row_of(late)])
+    with ThreadPoolExecutor(1) as worker:
+        with held("run_total"):
+            carried = worker.submit(runs.execute, desk.hub, imported.run_id)
+            blocked()
+            # Both sides were read without it; the ledger is asked with it.
+            desk.say(late, Outcome.SUCCEEDED)
+        carried.result(10)
+    assert desk.classes() == {"matched": 1, "missing_at_hub": 1}
+    assert rows("SELECT sum(amount) FROM run_total") == [(200_000,)]
+    desk.again(imported)
+    assert desk.classes() == {"matched": 2}
+    assert rows("SELECT sum(amount) FROM run_total") == [(400_000,)]
 
 
 def test_a_run_that_is_carried_out_is_cancelled_where_it_is_and_leaves_nothing(
