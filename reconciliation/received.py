@@ -24,8 +24,10 @@ from reconciliation.models import FilePart
 
 MAX_BYTES = 4 * 1024**3
 """The nation's payments of ten years are half a gigabyte."""
-PIECE = 1024 * 1024
-_IN_MEMORY = 4 * PIECE
+PIECE = 512 * 1024
+"""What is sealed at once: the session and the driver each hold it again on its way."""
+_STEP = 128 * 1024
+_IN_MEMORY = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def receive(source: bytes | IO[bytes], file_name: str) -> Iterator[Received]:
     stream = BytesIO(source) if isinstance(source, bytes) else source
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as body:
         size, digest = 0, hashlib.sha256()
-        while piece := stream.read(PIECE):
+        while piece := stream.read(_STEP):
             size += len(piece)
             if size > MAX_BYTES:
                 raise FileTooLarge(f"tệp lớn hơn {MAX_BYTES} byte", f"the file has more than {MAX_BYTES} bytes")

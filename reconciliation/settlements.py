@@ -140,8 +140,8 @@ def _copy(session: Session, settlement: Settlement, read: SettlementReading) -> 
     connection = session.connection().connection.driver_connection
     assert connection is not None  # noqa: S101 - a session that is in a transaction has one
     columns = ", ".join(read.columns)
-    own = f"COPY parts.settlement_line_{settlement.part} ({columns}) FROM STDIN (FREEZE)"
-    shared = f"COPY settlement_line (settlement_id, {columns}) FROM STDIN"
+    own = f"COPY parts.settlement_line_{settlement.part} ({columns}) FROM STDIN (FREEZE, NULL '')"
+    shared = f"COPY settlement_line (settlement_id, {columns}) FROM STDIN (NULL '')"
     key = "" if settlement.part else f"{settlement.id}\t"
     with connection.cursor() as cursor, cursor.copy(own if settlement.part else shared) as copy:
         for batch in read:

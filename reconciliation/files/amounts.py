@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import partial
 
 from payhub.money import MAX_AMOUNT
 
@@ -12,7 +10,7 @@ _WITHOUT_PARTS = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
 _THOUSANDTHS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
-_LONGEST = 18
+LONGEST = 18
 _NEGATIVE = re.compile(r"-(?P<a>[^-+()]+)|(?P<b>[^-+()]+)-|\((?P<c>[^-+()]+)\)")
 
 
@@ -26,7 +24,7 @@ class Amounts:
 
     def __init__(self, *, thousands: str = "", decimal: str = "", scale: int = 1) -> None:
         self.thousands, self.decimal, self.scale = thousands, decimal, scale
-        whole = rf"\d{{1,{_LONGEST}}}"
+        whole = rf"\d{{1,{LONGEST}}}"
         grouped = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}}){{1,5}}|" if thousands else ""
         rest = rf"(?:{re.escape(decimal)}(?P<rest>\d{{1,9}}))?" if decimal else ""
         self._pattern = re.compile(rf"(?P<whole>{grouped}{whole}){rest}", re.ASCII)
@@ -53,20 +51,3 @@ class Amounts:
             written.removeprefix("+") if match is None else match["a"] or match["b"] or match["c"], currency, total=total
         )
         return found if match is None or found is None else -found
-
-    def column(self, written: Sequence[str], currency: str) -> list[int] | None:
-        """Return a column of amounts of at least zero, or None where one of them is none."""
-        if self.thousands or self.decimal:
-            found = list(map(partial(self.read, currency=currency), written))
-            return None if None in found else [each for each in found if each is not None]
-        units = _whole(written)
-        if units is not None and self.scale > 1:
-            units = [each // self.scale for each in units] if not any(each % self.scale for each in units) else None
-        return None if units is None or max(units) > MAX_AMOUNT else units
-
-
-def _whole(written: Sequence[str]) -> list[int] | None:
-    joined = "".join(written)
-    if not joined.isascii() or not joined.isdigit() or max(map(len, written)) > _LONGEST or "" in written:
-        return None
-    return list(map(int, written))

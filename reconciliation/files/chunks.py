@@ -62,7 +62,7 @@ class Rows:
 
 @dataclass(slots=True)
 class Cells:
-    """The cells of rows, one row after the other; a row's first cell but that of the first begins with the line end before it."""
+    """The cells of rows, one row after the other."""
 
     numbers: range
     cells: list[str]
@@ -76,8 +76,6 @@ class Cells:
     def column(self, place: int) -> Sequence[str]:
         """Return one column."""
         found = self.cells[self.start + place : self.stop : self.width]
-        if place == 0:
-            found = [cell.removeprefix("\n") for cell in found]
         return list(map(str.strip, found)) if self.trim else found
 
     def rows(self) -> Sequence[Sequence[str]]:

@@ -14,6 +14,7 @@ from reconciliation.files.lines import LINE_TYPES, BadRow
 from reconciliation.files.mappings import Mapping
 from reconciliation.files.rows import CURRENCY, composed, known, plain
 from reconciliation.files.times import Times
+from reconciliation.files.units import Units, UnitsReader
 
 _LONGEST = 100
 _FEW = 1_000
@@ -26,6 +27,7 @@ class ColumnReader:
 
     def __init__(self, mapping: Mapping) -> None:
         self._mapping, self._places = mapping, mapping.places
+        self._units: dict[str, UnitsReader] = {}
         # Which way an amount goes is looked at row by row: files that say it with signs are few.
         self.possible = not mapping.signed and not {"sign", "credit"} & self._places.keys()
 
@@ -38,7 +40,7 @@ class ColumnReader:
             return None
         currency = currencies[0]
         amounts, fees, happened = self._amounts(chunk, currency), self._fees(chunk, currency), self._happened(chunk)
-        if amounts is None or fees is None or happened is None or min(amounts) <= 0:
+        if amounts is None or fees is None or happened is None or not all(amounts.numbers):
             return None
         reference, transaction, payout = (self._named(what, chunk) for what in ("reference", "transaction", "payout"))
         bank = self._bank(chunk)
@@ -76,18 +78,21 @@ class ColumnReader:
         found = {*written}
         if len(found) > 1 and self._mapping.amounts.decimal:
             return None
-        return written if all(map(CURRENCY.fullmatch, found)) else None
+        if not all(map(CURRENCY.fullmatch, found)):
+            return None
+        return [*found] * len(written) if len(found) == 1 else written
 
-    def _amounts(self, chunk: Chunk, currency: str) -> list[int] | None:
-        return self._mapping.amounts.column(chunk.column(self._places["amount"]), currency)
+    def _amounts(self, chunk: Chunk, currency: str) -> Units | None:
+        return self._units_of(currency).read(chunk.column(self._places["amount"]))
 
-    def _fees(self, chunk: Chunk, currency: str) -> list[int] | None:
-        if "fee" not in self._places:
-            return [0] * len(chunk.numbers)
-        written = chunk.column(self._places["fee"])
-        if {*written} <= {"", "0"}:
-            return [0] * len(written)
-        return self._mapping.amounts.column([each or "0" for each in written] if "" in written else written, currency)
+    def _fees(self, chunk: Chunk, currency: str) -> Units | None:
+        written = chunk.column(self._places["fee"]) if "fee" in self._places else ["0"] * len(chunk.numbers)
+        return self._units_of(currency).read([each or "0" for each in written] if "" in written else written)
+
+    def _units_of(self, currency: str) -> UnitsReader:
+        if currency not in self._units:
+            self._units[currency] = UnitsReader(self._mapping.amounts, currency)
+        return self._units[currency]
 
     def _happened(self, chunk: Chunk) -> Times | None:
         if "happened" in self._places:
@@ -100,10 +105,13 @@ class ColumnReader:
         if what not in self._places:
             return [""] * len(chunk.numbers)
         written = chunk.column(self._places[what])
-        joined = "".join(written)
-        if not joined.isascii() or joined.encode().translate(None, _IDENTIFIER) or max(map(len, written)) > _LONGEST:
+        joined, ends = "\n".join(written), "\n" * (len(written) - 1)
+        if not joined.isascii() or joined.encode().translate(None, _IDENTIFIER) != ends.encode():
             return None
-        return written
+        # Most gateways' references have one width; only where they do not is each measured.
+        width = len(written[0])
+        longest = width if joined[width :: width + 1] == ends else max(map(len, written))
+        return written if longest <= _LONGEST else None
 
     def _bank(self, chunk: Chunk) -> Sequence[str] | None:
         """Return the banks' codes: few different ones, and each is looked at once."""

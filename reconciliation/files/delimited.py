@@ -55,8 +55,10 @@ class Delimited:
     """The rows of one file between its header and its trailer."""
 
     def __init__(self, source: Source, frame: Frame, *, at_once: bool = True) -> None:
-        self._at_once = at_once
         self._frame, self._mapping = frame, frame.mapping
+        self._width, delimiter = self._mapping.width or 0, self._mapping.delimiter
+        self._at_once = at_once and self._width > 1 and delimiter.isascii()
+        self._unmarked = bytes(range(256)).translate(None, f"{delimiter}\r\n".encode())
         trailer = self._mapping.trailer
         self._blocks = Blocks(
             source, self._mapping.encoding, hold_last=trailer is not None and not trailer.marker,
@@ -100,21 +102,19 @@ class Delimited:
 
     def _cut(self, text: str) -> list[str] | None:
         """Return the cells of a piece in which every row is plain and has all its columns; None for any other."""
-        delimiter, marker, width = self._mapping.delimiter, self._frame.marker, self._mapping.width
-        if (self._mapping.quoted and '"' in text) or self._frame.trailer is not None or width is None:
+        delimiter, marker = self._mapping.delimiter, self._frame.marker
+        if (self._mapping.quoted and '"' in text) or self._frame.trailer is not None:
             return None
-        if "\r" in text:
-            if not text.count("\r\n") == text.count("\r") == text.count("\n"):
-                return None
-            text = text.replace("\r\n", "\n")
-        if text[0] == "\n" or "\n\n" in text or (marker and (text.startswith(marker) or f"\n{marker}" in text)):
+        if marker and (text.startswith(marker) or f"\n{marker}" in text):
             return None
-        text = text.removesuffix("\n")
-        rows = text.count("\n") + 1
-        cells = text.replace("\n", f"{delimiter}\n").split(delimiter)
-        if len(cells) != rows * width or "".join(cells[::width]).count("\n") != rows - 1:
+        end = "\r\n" if "\r" in text else "\n"
+        text, row = text.removesuffix(end), (delimiter * (self._width - 1) + end).encode()
+        # Without all that stands in the cells, a piece is the same few characters for every row; UTF-7 can tell half a pair.
+        marks = f"{text}{end}".encode(errors="surrogatepass").translate(None, self._unmarked)
+        if marks != row * (len(marks) // len(row)):
             return None
-        return None if marker and self._may_hide(marker, cells[::width]) else cells
+        cells = text.replace(end, delimiter).split(delimiter)
+        return None if marker and self._may_hide(marker, cells[:: self._width]) else cells
 
     def _may_hide(self, marker: str, firsts: list[str]) -> bool:
         """Tell whether the trailer stands here in another spelling: with spaces around it, or its letters and marks apart."""
@@ -123,7 +123,7 @@ class Delimited:
         return any(composed(cell.strip()) == marker for cell in firsts)
 
     def _pieces(self, cells: list[str]) -> Iterator[Chunk]:
-        width, first = self._mapping.width or 1, self._number + 1
+        width, first = self._width, self._number + 1
         rows = len(cells) // width
         self._number += rows
         for start in range(0, rows, BATCH):

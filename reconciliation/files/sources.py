@@ -10,7 +10,7 @@ from typing import Protocol
 
 from reconciliation.errors import EncodingWrong, FileEmpty, RowTooLong
 
-PIECE = 1 << 17
+PIECE = 1 << 16
 MAX_ROW = 1 << 17
 """Characters in one row: far above any real one, and what `csv` lets one field have."""
 

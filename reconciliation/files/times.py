@@ -15,6 +15,8 @@ _WIDTHS = {"yyyy": 4, "MM": 2, "dd": 2, "HH": 2, "mm": 2, "ss": 2}
 _TOKENS = re.compile(f"({'|'.join(_WIDTHS)})")
 _CLOCKS = ("HH:mm:ss", "HH:mm", "HHmmss", "HHmm", "")
 _TO_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_TWOS = bytes.maketrans(b"0123456789", b"\0\0\1\0\0\0\0\0\0\0")
+_OVER_THREE = bytes.maketrans(b"0123456789", b"\0\0\0\0\1\1\1\1\1\1")
 _KEPT_DAYS = 10_000
 
 
@@ -27,8 +29,8 @@ class Times(Protocol):
     def days(self) -> list[date]:
         """Return the day of each, where the file was written."""
 
-    def instant_texts(self) -> list[str | None]:
-        """Return the instants as PostgreSQL reads them."""
+    def instant_texts(self) -> list[str]:
+        """Return the instants as PostgreSQL reads them; empty where the file has days without times."""
 
     def day_texts(self) -> list[str]:
         """Return the days as PostgreSQL reads them."""
@@ -52,9 +54,9 @@ class Known:
         """Return the day of each, where the file was written."""
         return [each.date() for each in self.read]
 
-    def instant_texts(self) -> list[str | None]:
-        """Return the instants as PostgreSQL reads them."""
-        return [each.isoformat(" ") for each in self.read] if self.has_time else [None] * len(self.read)
+    def instant_texts(self) -> list[str]:
+        """Return the instants as PostgreSQL reads them; empty where the file has days without times."""
+        return [each.isoformat(" ") for each in self.read] if self.has_time else [""] * len(self.read)
 
     def day_texts(self) -> list[str]:
         """Return the days as PostgreSQL reads them."""
@@ -77,7 +79,7 @@ class Layout:
                 self._places[part] = width
             width += _WIDTHS.get(part, len(part))
             skeleton += "0" * _WIDTHS[part] if part in _WIDTHS else part
-        self._width, self._skeleton = width, skeleton.encode()
+        self._stride, self._skeleton = width + 1, f"{skeleton}\n".encode()
         self._clock = _clock(picture)
         dated = [(self._places[name], _WIDTHS[name]) for name in ("yyyy", "MM", "dd") if name in self._places]
         self.day_slice = slice(min(start for start, _ in dated), max(start + wide for start, wide in dated))
@@ -100,23 +102,33 @@ class Layout:
 
     def read(self, written: Sequence[str]) -> Written | None:
         """Return a column as it is written, once it is certain that every time in it exists."""
-        joined = "".join(written)
-        if not joined.isascii() or {*map(len, written)} != {self._width}:
+        joined = "\n".join(written)
+        if not joined.isascii():
             return None
-        shown = joined.encode()
-        if shown.translate(_TO_ZEROS) != self._skeleton * len(written):
+        shown = f"{joined}\n".encode()
+        if shown.translate(_TO_ZEROS) != self._skeleton * len(written) or (self._clock and not self._clocks_exist(shown)):
             return None
-        if self._clock and not self._clocks_exist(written, shown):
-            return None
-        days = {text: self._date(text) for text in set(map(itemgetter(self.day_slice), written))}
+        days = {text: self._date(text) for text in self._days_in(written, shown)}
         known = {text: day for text, day in days.items() if day is not None}
         return Written(written, self, known) if len(known) == len(days) else None
 
-    def _clocks_exist(self, written: Sequence[str], shown: bytes) -> bool:
-        hour = self._places["HH"]
-        if max(set(map(itemgetter(slice(hour, hour + 2)), written))) > "23":
+    def _clocks_exist(self, shown: bytes) -> bool:
+        def digits(name: str, place: int = 0) -> bytes:
+            return shown[self._places[name] + place :: self._stride]
+
+        if any(digits(name).translate(None, b"012345") for name in ("mm", "ss") if name in self._places):
             return False
-        return all(max(shown[self._places[name] :: self._width]) <= ord("5") for name in ("mm", "ss") if name in self._places)
+        tens, ones = digits("HH"), digits("HH", 1)
+        # All hours at once: one that begins with 2 and goes on with more than 3 has its bit in both.
+        late = int.from_bytes(tens.translate(_TWOS), "big") & int.from_bytes(ones.translate(_OVER_THREE), "big")
+        return not late and not tens.translate(None, b"012")
+
+    def _days_in(self, written: Sequence[str], shown: bytes) -> Collection[str]:
+        """Return the days that occur, as they are written: most often one, and then only the first need be cut out."""
+        places = range(self.day_slice.start, self.day_slice.stop)
+        if all(shown[place :: self._stride] == shown[place : place + 1] * len(written) for place in places):
+            return [written[0][self.day_slice]]
+        return set(map(itemgetter(self.day_slice), written))
 
     def _date(self, text: str) -> date | None:
         if text not in self._days:
@@ -163,19 +175,24 @@ class Written:
         """Return the day of each, where the file was written."""
         return [self.known[text[self.layout.day_slice]] for text in self.written]
 
-    def instant_texts(self) -> list[str | None]:
-        """Return the instants as PostgreSQL reads them."""
+    def instant_texts(self) -> list[str]:
+        """Return the instants as PostgreSQL reads them; empty where the file has days without times."""
         if not self.layout.has_time:
-            return [None] * len(self.written)
+            return [""] * len(self.written)
         begun = {text: f"{day.isoformat()} " for text, day in self.known.items()}
-        place, ends = self.layout.day_slice, self.layout.zone_text
-        if clock := self.layout.plain_clock:
-            return [begun[text[place]] + text[clock] + ends for text in self.written]
+        place, ends, clock = self.layout.day_slice, self.layout.zone_text, self.layout.plain_clock
+        if clock and len(begun) == 1:
+            [day] = begun.values()
+            return [f"{day}{text[clock]}{ends}" for text in self.written]
+        if clock:
+            return [f"{begun[text[place]]}{text[clock]}{ends}" for text in self.written]
         return [begun[text[place]] + self.layout.clock_of(text) + ends for text in self.written]
 
     def day_texts(self) -> list[str]:
         """Return the days as PostgreSQL reads them."""
         shown, place = {text: day.isoformat() for text, day in self.known.items()}, self.layout.day_slice
+        if len(shown) == 1:
+            return [*shown.values()] * len(self.written)
         return [shown[text[place]] for text in self.written]
 
     def spanned(self) -> Collection[date]:
