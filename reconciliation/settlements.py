@@ -65,7 +65,10 @@ def import_settlement(
         raise PeriodWrong
     mapping = mappings.load(hub.settings.paths.mappings, account.mapping)
     with received.receive(source, file_name) as file, hub.db.session() as session:
-        session.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'"))
+        # Indexes are made without helpers: each worker has a processor.
+        session.execute(
+            text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'; SET LOCAL max_parallel_maintenance_workers = 0")
+        )
         session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"settlement {account.id}"})
         same = (Settlement.period_on == period_on, Settlement.until_on == until_on, Settlement.digest == file.digest)
         known = session.scalar(select(Settlement).where(*_of(account), *same))
