@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, SmallInteger, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from payhub.db import Base
@@ -29,8 +30,10 @@ def stamp(session: Session, mode: str, now: datetime) -> None:
     """Stamp a fresh database, or check the stamp of a used one; raise `WrongMode` where they differ."""
     found = session.scalar(select(Deployment.mode))
     if found is None:
-        session.add(Deployment(id=1, mode=mode, stamped_at=now))
-    elif found != mode:
+        # Processes start together: whoever is second waits for the first, and finds its stamp.
+        session.execute(insert(Deployment).values(id=1, mode=mode, stamped_at=now).on_conflict_do_nothing())
+        found = session.scalar(select(Deployment.mode))
+    if found != mode:
         raise WrongMode(
             f"this database belongs to a {found} deployment and this process runs as {mode}: check DATABASE_URL and PAYHUB_MODE"
         )

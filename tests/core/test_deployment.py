@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+
 import pytest
 
 from payhub import deployment
@@ -14,6 +17,21 @@ def test_a_database_belongs_to_the_mode_it_was_stamped_with(hub, session) -> Non
     deployment.stamp(session, "test", hub.clock.now())
     with pytest.raises(deployment.WrongMode, match="test deployment"):
         deployment.stamp(session, "live", hub.clock.now())
+
+
+@pytest.mark.parametrize(("other", "refused"), [("test", False), ("live", True)])
+def test_of_processes_that_start_at_once_on_a_fresh_database_the_first_stamps_it(hub, blocked, other, refused) -> None:
+    def second() -> None:
+        with hub.db.session() as session:
+            deployment.stamp(session, other, hub.clock.now())
+
+    with ThreadPoolExecutor(1) as process:
+        with hub.db.session() as first:
+            deployment.stamp(first, "test", hub.clock.now())
+            started = process.submit(second)
+            blocked()
+        with pytest.raises(deployment.WrongMode, match="test deployment") if refused else nullcontext():
+            started.result(10)
 
 
 def test_a_field_named_like_a_secret_is_blanked() -> None:
