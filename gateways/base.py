@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import date, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from gateways.codes import Codes
 from gateways.errors import Malformed
 from gateways.records import (
     Account,
@@ -28,9 +29,6 @@ from gateways.records import (
     Response,
     Verdict,
 )
-
-if TYPE_CHECKING:
-    from gateways.codes import Codes
 
 __all__ = [
     "Account",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from gateways.base import Outcome, RefundOutcome
+from gateways.records import Outcome, RefundOutcome
 
 Meaning = TypeVar("Meaning", Outcome, RefundOutcome)
 

@@ -8,7 +8,7 @@ import codecs
 import hashlib
 import zlib
 
-from reconciliation.files.mappings import Checksum, Mapping
+from reconciliation.files.mapping import Checksum, Mapping
 from reconciliation.files.rows import composed
 
 

@@ -11,7 +11,7 @@ from payhub.identifiers import is_identifier
 from reconciliation.files.batches import Batch
 from reconciliation.files.chunks import Chunk
 from reconciliation.files.lines import LINE_TYPES, BadRow
-from reconciliation.files.mappings import Mapping
+from reconciliation.files.mapping import Mapping
 from reconciliation.files.rows import CURRENCY, composed, known, plain
 from reconciliation.files.times import Times
 from reconciliation.files.units import Units, UnitsReader

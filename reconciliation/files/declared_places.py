@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciliation.files.lines import SUMS
-from reconciliation.files.mappings import Checksum, Trailer
+from reconciliation.files.mapping import Checksum, Trailer
 from reconciliation.files.told import Told
 
 ALGORITHMS = ("sha256", "sha512", "sha1", "md5", "crc32")

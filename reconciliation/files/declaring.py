@@ -9,7 +9,7 @@ from typing import Any
 from reconciliation.files.amounts import Amounts
 from reconciliation.files.declared_places import Places, places_of, trailer_of
 from reconciliation.files.lines import LINE_TYPES
-from reconciliation.files.mappings import FORMATS, KINDS, Head, Mapping
+from reconciliation.files.mapping import FORMATS, KINDS, Head, Mapping
 from reconciliation.files.pictures import Picture
 from reconciliation.files.told import Told
 

@@ -10,7 +10,7 @@ from reconciliation.errors import BalanceDiffers, HeaderWrong
 from reconciliation.files.frames import Frame
 from reconciliation.files.layouts import chunks
 from reconciliation.files.lines import BadRow, Reject
-from reconciliation.files.mappings import Mapping
+from reconciliation.files.mapping import Mapping
 from reconciliation.files.rows import CURRENCY, RowReader, direction
 from reconciliation.files.sources import Source
 from reconciliation.files.statements import Entry, Gathering, StatementBatch, StatementHead, coded, named, tidy

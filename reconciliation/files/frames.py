@@ -9,7 +9,7 @@ from reconciliation.errors import ChecksumDiffers, CountDiffers, FileCutOff, Hea
 from reconciliation.files.checksums import Running
 from reconciliation.files.declared_places import spelled
 from reconciliation.files.lines import REASONS, Tally
-from reconciliation.files.mappings import Mapping, Trailer
+from reconciliation.files.mapping import Mapping, Trailer
 from reconciliation.files.rows import composed
 
 _COUNT = re.compile(r"\d{1,12}", re.ASCII)

@@ -17,7 +17,8 @@ from reconciliation.files.entries import Entries
 from reconciliation.files.frames import Frame
 from reconciliation.files.layouts import chunks
 from reconciliation.files.lines import BadRow, Ignored, Line, Reject, Tally
-from reconciliation.files.mappings import Mapping, unusable
+from reconciliation.files.mapping import Mapping
+from reconciliation.files.mappings import unusable
 from reconciliation.files.mt940 import Mt940
 from reconciliation.files.rows import RowReader
 from reconciliation.files.sources import Source

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from payhub.identifiers import identifier, is_identifier
 from reconciliation.files.lines import BadRow, Ignored, Line, weigh
-from reconciliation.files.mappings import Mapping
+from reconciliation.files.mapping import Mapping
 
 PLAIN = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 CURRENCY = re.compile(r"[A-Z]{3}")

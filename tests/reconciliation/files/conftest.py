@@ -12,7 +12,8 @@ import pytest
 from reconciliation.errors import SettlementRefused, StatementRefused
 from reconciliation.files import mappings, reading
 from reconciliation.files.lines import Tally
-from reconciliation.files.mappings import STANDARDS, Mapping
+from reconciliation.files.mapping import Mapping
+from reconciliation.files.mappings import STANDARDS
 
 SAMPLES = Path(__file__).parent / "samples"
 EXAMPLES = Path(__file__).parents[3] / "config" / "mappings"
