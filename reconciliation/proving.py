@@ -98,17 +98,17 @@ _BY_LINE = f"""
     ) AS paid {_ONE_BY_ONE}
 """  # noqa: S608 - put together from our own pieces
 _BY_LEDGER_ADDED, _BY_LINE_ADDED = (statement(_TOTALS.format(proven=proven)) for proven in (_BY_LEDGER, _BY_LINE))
-# A line that names its payment itself and came with the file: of such a line the first run may speak at once with all others.
-_NAMED = """line.reference IS NOT NULL AND line.number NOT IN
-      (SELECT number FROM settlement_correction WHERE settlement_id = :settlement_id)"""
-_LINES = """JOIN settlement_line AS line
-      ON line.part = :part AND line.settlement_id = :settlement_id AND line.number = uncertain.number"""
-_SET_APART = statement(
-    f"""
-    INSERT INTO line_apart (settlement_id, number)
-    SELECT :settlement_id, uncertain.number FROM uncertain {_LINES} WHERE {_NAMED}
-    """  # noqa: S608 - our own pieces
-)
+# Lines that name their payment themselves and came with the file: of such a line the first run may speak at once with all others.
+# What is looked up here and below is looked up one by one: it is little, whatever the size of the tables.
+_NAMED = """(
+      SELECT number FROM uncertain
+      WHERE number NOT IN (SELECT number FROM settlement_correction WHERE settlement_id = :settlement_id)
+    ) AS known CROSS JOIN LATERAL (
+      SELECT * FROM settlement_line AS line
+      WHERE line.part = :part AND line.settlement_id = :settlement_id AND line.number = known.number AND line.reference IS NOT NULL
+      OFFSET 0
+    ) AS line"""
+_SET_APART = statement(f"INSERT INTO line_apart (settlement_id, number) SELECT :settlement_id, line.number FROM {_NAMED}")  # noqa: S608 - ours
 _WRITE = "INSERT INTO proof_apart (payment_line_id, run_id, holds, number, attempt_id, amount, proved_on)"
 _SAY_APART = statement(
     f"{_WRITE} SELECT payment_line_id, :run_id, true, number, attempt_id, amount, proved_on FROM ({_AGREED_CLOSER}) AS agreed"  # noqa: S608 - our own pieces
@@ -123,17 +123,18 @@ _SAY_AGAIN = statement(
       SELECT DISTINCT ON (payment_line_id) proof_apart.* FROM proof_apart JOIN run ON run.id = proof_apart.run_id
       WHERE run.settlement_id = :settlement_id ORDER BY payment_line_id, run_id DESC
     ), said AS MATERIALIZED (
-      SELECT uncertain.number, attempt.id AS attempt_id, attempt.payment_id
-      FROM uncertain {_LINES}
-      JOIN attempt ON attempt.gateway_account_id = :account_id AND attempt.reference = line.reference
-      WHERE {_NAMED} AND (SELECT first_run_id IS NOT NULL FROM settlement WHERE id = :settlement_id)
+      SELECT line.number, attempt.id AS attempt_id, attempt.payment_id
+      FROM {_NAMED} CROSS JOIN LATERAL (
+        SELECT * FROM attempt WHERE attempt.gateway_account_id = :account_id AND attempt.reference = line.reference OFFSET 0
+      ) AS attempt
+      WHERE (SELECT first_run_id IS NOT NULL FROM settlement WHERE id = :settlement_id)
         AND line.number NOT IN (SELECT number FROM line_apart WHERE settlement_id = :settlement_id)
     ), agreed AS MATERIALIZED (
       {_AGREED_CLOSER}
     ), held AS MATERIALIZED (
       SELECT payment_line_id, number, attempt_id FROM words WHERE holds
       UNION ALL
-      SELECT line.id, said.number, said.attempt_id FROM said JOIN payment_line AS line ON line.payment_id = said.payment_id
+      SELECT line.id, paid.number, paid.attempt_id FROM said AS paid {_ONE_BY_ONE}
       WHERE NOT EXISTS (SELECT FROM words WHERE words.payment_line_id = line.id)
     ), proven AS MATERIALIZED (
       SELECT true AS holds, agreed.* FROM agreed
@@ -143,16 +144,18 @@ _SAY_AGAIN = statement(
         {_BOOKED}
         FROM (
           SELECT held.payment_line_id, held.attempt_id, held.number, attempt.currency, listed.happened_on, listed.payout,
-                 attempt.cohort_on, {_ALLOCATED_ON} AS allocated_on
+                 attempt.cohort_on, (
+                   SELECT {_ALLOCATED_ON} FROM allocation JOIN payment_line AS of USING (payment_id)
+                   WHERE of.id = held.payment_line_id AND allocation.attempt_id = attempt.id) AS allocated_on
           FROM held
-          JOIN attempt ON attempt.id = held.attempt_id
-          JOIN payment_line AS of ON of.id = held.payment_line_id
-          LEFT JOIN allocation ON allocation.payment_id = of.payment_id AND allocation.attempt_id = attempt.id
-          JOIN settlement_line AS listed
-            ON listed.part = :part AND listed.settlement_id = :settlement_id AND listed.number = held.number
+          CROSS JOIN LATERAL (SELECT * FROM attempt WHERE attempt.id = held.attempt_id OFFSET 0) AS attempt
+          CROSS JOIN LATERAL (
+            SELECT * FROM settlement_line AS listed
+            WHERE listed.part = :part AND listed.settlement_id = :settlement_id AND listed.number = held.number OFFSET 0
+          ) AS listed
           WHERE NOT EXISTS (SELECT FROM agreed WHERE agreed.payment_line_id = held.payment_line_id AND agreed.number = held.number)
         ) AS paid
-        JOIN payment_line AS line ON line.id = paid.payment_line_id
+        CROSS JOIN LATERAL (SELECT * FROM payment_line WHERE payment_line.id = paid.payment_line_id OFFSET 0) AS line
       ) AS gone
     ), written AS (
       {_WRITE} SELECT payment_line_id, :run_id, holds, number, attempt_id, amount, proved_on FROM proven
