@@ -39,3 +39,5 @@ def test_every_planted_disagreement_is_found_and_no_other(tmp_path: Path) -> Non
     assert told["rows"] == 12_000 + 12
     assert told["worker_peak_mib"] < 200
     assert told["seconds"] > 0 < told["p99_ratio"]
+    # Of the whole nation it would be 34 GiB.
+    assert not (home / "postgres").exists()
