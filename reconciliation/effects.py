@@ -128,5 +128,5 @@ def elsewhere(session: Session, scope: Scope) -> list[date]:
 
 def touched(session: Session, scope: Scope, days: Sequence[date]) -> Sequence[Settlement]:
     """Return the settlements of other days whose outcome this one, being new, may have changed; `days` are those `elsewhere`."""
-    wanted = list(session.scalars(_TOUCHED, {**scope.binds(), **matching.later(session, scope), "elsewhere": list(days)}))
+    wanted = list(session.scalars(_TOUCHED, {**scope.binds(), **matching.others(session, scope), "elsewhere": list(days)}))
     return session.scalars(select(Settlement).where(Settlement.id.in_(wanted)).order_by(Settlement.period_on)).all()

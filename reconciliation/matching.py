@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +71,11 @@ _COVERED = statement(
     "AND :last_on + after::int BETWEEN period_on AND until_on)"
 )
 # Which tables the other files' lines are in is said with them, so that no other table is looked at.
-_OTHER = """
-    SELECT id, part FROM settlement
-    WHERE gateway_account_id = :account_id AND superseded_by_id IS NULL AND id <> :settlement_id
-"""
-_OTHERS = statement(_OTHER)
-_EARLIER = statement(_OTHER + " AND until_on BETWEEN :first_on - 31 AND :first_on - 1")
-_LATER = statement(_OTHER + " AND period_on BETWEEN :last_on + 1 AND :last_on + 31")
+_OTHERS = statement(
+    "SELECT id, part, period_on, until_on FROM settlement "
+    "WHERE gateway_account_id = :account_id AND superseded_by_id IS NULL AND id <> :settlement_id"
+)
+_NEAR = timedelta(days=31)
 # Money given back counts against money taken, as in the file's own sum.
 _COUNTS = text(
     """
@@ -110,9 +108,7 @@ def match(session: Session, scope: Scope) -> Agreed:
     """Take at once what agrees; fill `verdict` for what is `uncertain`. Both tables live until the transaction ends."""
     session.execute(_SETTINGS)
     covered = session.scalar(_COVERED, scope.binds())
-    binds = {**scope.binds(), "covered": covered}
-    for name, files in (("earlier", _EARLIER), ("other", _OTHERS)):
-        binds |= _named(name, session.execute(files, scope.binds()))
+    binds = {**scope.binds(), **others(session, scope), "covered": covered}
     agreed = Agreed(**session.execute(_PAIR, binds).mappings().one())
     session.execute(text("SET LOCAL default_statistics_target = 10; ANALYZE uncertain"))
     session.execute(_MATCH, binds)
@@ -120,13 +116,16 @@ def match(session: Session, scope: Scope) -> Agreed:
     return agreed
 
 
-def later(session: Session, scope: Scope) -> dict[str, Any]:
-    """Return the files of the month after, as parameters."""
-    return _named("later", session.execute(_LATER, scope.binds()))
+def others(session: Session, scope: Scope) -> dict[str, Any]:
+    """Return the other files of the account that count, and those of the month before and after it, as parameters."""
+    rows = session.execute(_OTHERS, scope.binds()).all()
+    day = timedelta(days=1)
+    earlier = [row for row in rows if scope.first_on - _NEAR <= row.until_on <= scope.first_on - day]
+    later = [row for row in rows if scope.last_on + day <= row.period_on <= scope.last_on + _NEAR]
+    return {**_named("other", rows), **_named("earlier", earlier), **_named("later", later)}
 
 
-def _named(name: str, found: Iterable[Any]) -> dict[str, Any]:
-    rows = list(found)
+def _named(name: str, rows: Sequence[Any]) -> dict[str, Any]:
     return {name: [row.id for row in rows], f"{name}_parts": sorted({row.part for row in rows})}
 
 
@@ -138,6 +137,6 @@ def counts(session: Session, agreed: Agreed) -> dict[str, dict[str, int]]:
             ("amount", "confirmed", "listed"), agreed.amount
         )
         matched = {**both, "dated_apart": agreed.dated_apart}
-        others = found.get("matched", {})
-        found["matched"] = {name: value + others.get(name, 0) for name, value in matched.items()}
+        closer = found.get("matched", {})
+        found["matched"] = {name: value + closer.get(name, 0) for name, value in matched.items()}
     return dict(sorted(found.items()))

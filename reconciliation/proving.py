@@ -14,7 +14,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import text, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from payhub.ids import first_id
@@ -53,12 +53,11 @@ _BOOKED = """
 _ONE_BY_ONE = "CROSS JOIN LATERAL (SELECT * FROM payment_line WHERE payment_line.payment_id = paid.payment_id OFFSET 0) AS line"
 _AGREED_CLOSER = f"{_BOOKED} FROM ({_CLOSER}) AS paid {_ONE_BY_ONE}"
 _KEY = "payout, agency_id, kind, budget_line, business_on, cohort_on, currency"
-_TOTALS = """
-    INSERT INTO run_total (run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency, amount, retained)
-    SELECT :run_id, payout, agency_id, kind, budget_line, business_on, cohort_on, currency, sum(amount), sum(retained)
-    FROM ({proven}) AS proven GROUP BY payout, agency_id, kind, budget_line, business_on, cohort_on, currency
+_TOTALS = f"""
+    INSERT INTO run_total (run_id, {_KEY}, amount, retained)
+    SELECT :run_id, {_KEY}, sum(amount), sum(retained) FROM ({{proven}}) AS proven GROUP BY {_KEY}
     HAVING sum(amount) <> 0 OR sum(retained) <> 0
-"""
+"""  # noqa: S608 - our own piece
 # All that was collected through the account on the gateway's days of the settlement, as the ledger stood when both sides were read;
 # less what of it came with the attempts that had to be looked at; and what of these was agreed on.
 _BY_LEDGER = f"""
@@ -182,9 +181,8 @@ def prove(session: Session, scope: Scope, run_id: uuid.UUID, agreed: Agreed | No
 
 def _add_up(session: Session, scope: Scope, binds: dict[str, Any], agreed: Agreed) -> None:
     if agreed.payout is not None:
-        rollups.ready(session)
-        session.execute(_BY_LEDGER_ADDED, {**binds, "payout": agreed.payout, "seen": agreed.seen})
-        session.execute(text("SET LOCAL enable_seqscan TO DEFAULT"))
+        with rollups.reading(session):
+            session.execute(_BY_LEDGER_ADDED, {**binds, "payout": agreed.payout, "seen": agreed.seen})
         return
     near = {"near_first": first_id(scope.first_on - _ASKED_BEFORE), "near_last": first_id(scope.last_on + timedelta(days=2))}
     session.execute(_BY_LINE_ADDED, {**binds, **near})

@@ -9,6 +9,8 @@ one statement.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import bindparam, text
@@ -141,6 +143,14 @@ def ready(session: Session) -> None:
     """Let what follows in this transaction read `BOOKED` by its indexes; raise `LedgerMoved` where it means nothing here."""
     if not session.execute(_READY).one().here:
         raise LedgerMoved
+
+
+@contextmanager
+def reading(session: Session) -> Iterator[None]:
+    """Be `ready` for a while, in a transaction that goes on with statements which want plans of their own."""
+    ready(session)
+    yield
+    session.execute(text("SET LOCAL enable_seqscan TO DEFAULT"))
 
 
 def fold(hub: Hub, most: int = 20, size: int = STEP) -> int:

@@ -136,13 +136,17 @@ def test_an_unpaid_attempt_in_the_file_names_its_payment_as_evidence(desk, hub) 
     assert found.evidence["gateway"]["transaction"] == f"T{unpaid.reference}"
 
 
+# Where a file names several payouts its lines are gone through, and payments are looked for by when they were asked for.
+@pytest.mark.parametrize("payouts", [1, 2])
 @pytest.mark.parametrize("days_ago", [0, 60])
-def test_a_payment_is_proven_whether_it_was_asked_for_in_the_files_days_or_long_before_or_after(desk, clock, rows, days_ago) -> None:
+def test_a_payment_is_proven_whether_it_was_asked_for_in_the_files_days_or_long_before_or_after(
+    desk, clock, rows, days_ago, payouts
+) -> None:
     # Ids tell the machine's own time, whatever the clock of the tests says: today's file has payments made in its days.
     clock.set(datetime.now(UTC) - timedelta(days=days_ago))
     day = local_date(clock.now())
     paid = [desk.pay(on=day) for _ in range(3)]
-    desk.settle([desk.row_of(each) for each in paid], day)
+    desk.settle([desk.row_of(each, payout=f"P{number % payouts}") for number, each in enumerate(paid)], day)
     assert desk.classes(day) == {"matched": 3}
     assert rows("SELECT count(*), count(DISTINCT payment_line_id), sum(amount) FROM proof") == [(3, 3, 600_000)]
     assert rows("SELECT sum(amount), sum(retained) FROM run_total") == rows("SELECT sum(amount), sum(retained) FROM payment_line")

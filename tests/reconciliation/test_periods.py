@@ -57,6 +57,19 @@ def test_a_file_of_several_days_proves_each_payment_on_its_own_day(desk, hub, ta
         assert session.scalars(text("SELECT proved_on FROM proof ORDER BY 1")).all() == sorted(days)
 
 
+def test_what_a_file_lists_twice_is_found_in_either_table_and_again_by_a_later_run(desk, rows, take, part) -> None:
+    twice, once, nameless = (desk.pay() for _ in range(3))
+    unnamed = desk.row_of(nameless, reference="", transaction=f"T{nameless.reference}")
+    listed = [desk.row_of(twice), desk.row_of(once), unnamed, desk.row_of(twice), desk.row_of(nameless, transaction="OTHER")]
+    imported = take(listed, desk.day, desk.day)
+    assert (imported.settlement.part > 0) == (part == "own")
+    for _ in range(2):
+        assert desk.classes() == {"matched": 3, "duplicate_at_gateway": 2}
+        assert rows("SELECT sum(amount) FROM run_total") == [(600_000,)]
+        assert rows("SELECT number FROM line_apart ORDER BY 1") == [(2,), (5,), (6,)]
+        desk.again(imported)
+
+
 def test_a_file_takes_the_place_of_those_whose_days_it_covers(desk, hub, take, part) -> None:
     first, second = desk.pay(on=desk.day - ONE), desk.pay()
     desk.settle([desk.row_of(first, amount=1)], desk.day - ONE)
@@ -116,7 +129,7 @@ def test_a_refused_file_leaves_no_table_behind(desk, hub, monkeypatch) -> None:
 
 
 def test_a_file_is_kept_in_pieces_that_are_the_file(desk, hub, monkeypatch) -> None:
-    # The real ones are of a mebibyte.
+    # The real ones are of half a mebibyte.
     monkeypatch.setattr(received, "PIECE", 100)
     body = desk.write([desk.row_of(desk.pay()) for _ in range(3)])
     imported = desk.take(body)
