@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -98,14 +97,13 @@ def test_there_are_one_to_fifty_lines_and_each_is_an_object(send, order, subtest
 
 
 @pytest.mark.parametrize("each", ["{}", "1"])
-def test_a_flood_of_mistakes_is_answered_soon_and_shortly(send, order, each) -> None:
+def test_a_flood_of_mistakes_is_counted_and_not_read(send, order, each) -> None:
     lines = ",".join([each] * 300_000)
     body = json.dumps({**order, "lines": 0}).replace('"lines": 0', f'"lines": [{lines}]').encode()
-    began = time.monotonic()
     answer = send(body)
     assert answer.status_code == 422
+    assert [each["pointer"] for each in answer.json["errors"]] == ["/lines"]
     assert len(answer.data) < 64_000
-    assert time.monotonic() - began < 2
 
 
 def test_a_flood_of_unknown_fields_is_answered_shortly(send, client, keys, order) -> None:

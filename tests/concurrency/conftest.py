@@ -40,6 +40,8 @@ class Crowd:
         self._pool = ThreadPoolExecutor(WIDE)
         self._came = threading.local()
         event.listen(hub.db.resting, "before_cursor_execute", self._wait_for_all)
+        event.listen(hub.db.resting, "before_cursor_execute", self._begin)
+        event.listen(hub.db.resting, "after_cursor_execute", self._commit_with_all)
 
     def close(self) -> None:
         self._pool.shutdown()
@@ -64,6 +66,16 @@ class Crowd:
                 return act()
             finally:
                 self._wait_for_all(None, None, "WITH")
+
+        return list(self._pool.map(do, acts))
+
+    def back_to_back(self, acts: Sequence[Act]) -> list[Any]:
+        """Do all at once; each holds back its commit until every other has written too: who has to wait for another breaks it."""
+        barrier = threading.Barrier(len(acts), timeout=20)
+
+        def do(act: Act) -> Any:
+            self._came.written = barrier
+            return act()
 
         return list(self._pool.map(do, acts))
 
@@ -92,6 +104,17 @@ class Crowd:
         if meeting is not None and (statement.startswith("WITH") or "FOR NO KEY UPDATE" in statement):
             self._came.meeting = None
             meeting.wait()
+
+    def _begin(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if getattr(self._came, "written", None) is not None and statement.startswith("WITH"):
+            cursor.execute("BEGIN")
+
+    def _commit_with_all(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        written = getattr(self._came, "written", None)
+        if written is not None and statement.startswith("WITH"):
+            self._came.written = None
+            written.wait()
+            cursor.connection.commit()
 
     # What portals, citizens and gateways do.
 
