@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from payhub.registry import Law
 
@@ -27,9 +27,11 @@ class Proven:
 
 def prove(engine: Engine, laws: Sequence[Law], shown: int = 20, *, counted: bool = True) -> Iterator[Proven]:
     """Hold every law against one snapshot of the database; count what each is held against, or leave it at 0."""
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+    # Laws are whole statements without parameters: they go to the server as they are written.
+    as_written = engine.connect().execution_options(isolation_level="REPEATABLE READ", no_parameters=True)
+    with as_written as connection, connection.begin():
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         for law in laws:
-            checked = connection.scalar(text(law.checked)) or 0 if counted else 0
-            broken = connection.execute(text(law.broken)).fetchmany(shown)
+            checked = connection.exec_driver_sql(law.checked).scalar_one() if counted else 0
+            broken = connection.exec_driver_sql(law.broken).fetchmany(shown)
             yield Proven(law.name, checked, [tuple(row) for row in broken])

@@ -23,9 +23,10 @@ UNSEEN = {
 
 def rows_by_table(hub) -> dict[str, int]:
     with hub.db.engine.connect() as connection:
-        tables = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
         # That the key was used is noted once a minute, whatever it was used for.
-        return {table: connection.scalar(text(f'SELECT count(*) FROM "{table}"')) for table in tables if table != "api_key_use"}
+        told = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'api_key_use'"
+        counts = [f"SELECT '{table}' AS name, count(*) AS count FROM \"{table}\"" for table in connection.scalars(text(told))]
+        return dict(connection.execute(text(" UNION ALL ".join(counts))).all())
 
 
 @pytest.fixture(autouse=True)
