@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -36,7 +35,7 @@ def trouble(gateway) -> Callable[..., None]:
 
 
 @pytest.fixture
-def hanging(hub, app, asked, see, trouble) -> Iterator[list[Future[Any]]]:
+def hanging(hub, app, asked, see, trouble, eventually) -> Iterator[list[Future[Any]]]:
     """As many citizens at MoMo as a process has places, and none of them is answered."""
     trouble("hang")
     forms = [see(asked()).forms[0] for _ in range(hub.bulkhead.most)]
@@ -45,10 +44,7 @@ def hanging(hub, app, asked, see, trouble) -> Iterator[list[Future[Any]]]:
         pressed = [
             threads.submit(lambda form=form: app.test_client().post(form.action, data={**form.fields, "way": MOMO})) for form in forms
         ]
-        until = time.monotonic() + 5
-        while not hub.bulkhead.full(account.id):
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        eventually(lambda: hub.bulkhead.full(account.id), "a place stays free")
         yield pressed
 
 

@@ -75,7 +75,10 @@ class Crowd:
 
         def do(act: Act) -> Any:
             self._came.written = barrier
-            return act()
+            try:
+                return act()
+            finally:
+                self._came.written = None
 
         return list(self._pool.map(do, acts))
 
